@@ -1,0 +1,1 @@
+"""Speed of Cornu beside its peers: each workload under every library, by turns."""

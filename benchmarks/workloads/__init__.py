@@ -1,0 +1,1 @@
+"""The workloads, one file each, with a `WORKLOAD` row and a `measure` function: add a file."""

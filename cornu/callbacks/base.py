@@ -1,0 +1,125 @@
+"""Callback: what may happen around epochs and batches while a model trains.
+
+How often a callback must be asked decides how long compiled chunks may be, and is read off its
+class: one that overrides no batch hook is an *epoch* callback; with `passive = True` it only reads
+logs and may be told of batches after a chunk; any other one is *live* and sees every batch.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
+PREDICT_HOOKS = ("on_predict_batch_begin", "on_predict_batch_end")
+
+
+class Callback:
+    """Base class of callbacks: override the hooks you need.
+
+    Attributes:
+        model: the model being trained.
+        params: `epochs`, `steps`, `verbose` …
+        passive: say True if batch hooks only read logs; chunks may then be long.
+    """
+
+    passive = False
+    model: Any = None
+    params: Mapping[str, Any] = {}
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Called once with facts about the run."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Called once with the model."""
+        self.model = model
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Before training."""
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """After training, also when it was stopped early."""
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Before epoch number `epoch`, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """After an epoch; logs hold the figures, `val_…` among them."""
+
+    def on_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Older name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Older name of `on_train_batch_end`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Before a training batch."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """After a training batch; logs hold the running figures."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Before evaluation."""
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """After evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Before a test batch."""
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """After a test batch."""
+
+    def on_predict_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Before prediction."""
+
+    def on_predict_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """After prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Before a batch of predictions."""
+
+    def on_predict_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """After a batch of predictions; logs hold `outputs`."""
+
+    def on_chunk_end(self, done: int, logs: Mapping[str, Any]) -> None:
+        """After some batches have run in one go: `done` of this epoch so far (progress bars)."""
+
+
+def overrides(callback: Any, hooks: Iterable[str]) -> bool:
+    """Whether a callback says something of its own in one of `hooks`."""
+    return any(
+        getattr(type(callback), hook, None) not in (None, getattr(Callback, hook))
+        or hook in vars(callback)
+        for hook in hooks
+    )
+
+
+class CallbackList:
+    """Callbacks told together, in order; knows whether any of them must see every batch."""
+
+    def __init__(self, callbacks: Iterable[Any], model: Any, params: Mapping[str, Any]):
+        self.callbacks = list(callbacks)
+        batchwise = [c for c in self.callbacks if overrides(c, BATCH_HOOKS)]
+        self.live = [c for c in batchwise if not getattr(c, "passive", False)]
+        self.passive = [c for c in batchwise if getattr(c, "passive", False)]
+        self.on_test_batches = [c for c in self.callbacks if overrides(c, TEST_HOOKS)]
+        self.on_predict_batches = [c for c in self.callbacks if overrides(c, PREDICT_HOOKS)]
+        self.on_chunks = [c for c in self.callbacks if overrides(c, ["on_chunk_end"])]
+        for callback in self.callbacks:
+            callback.set_params(dict(params))
+            callback.set_model(model)
+
+    def tell(self, hook: str, *args: Any, **kwargs: Any) -> None:
+        """Call one hook on all."""
+        for callback in self.callbacks:
+            method = getattr(callback, hook, None)
+            if method is not None:
+                method(*args, **kwargs)

@@ -1,0 +1,243 @@
+"""The engine: the only code that knows JAX (or another framework), and the choice of it.
+
+`from cornu import engine` and then `engine.np.matmul(a, b)`, `engine.jit(f)`: attributes of this
+module are those of the chosen engine, which is loaded at the first use, so that importing Cornu
+loads no framework. `Engine` below is the whole protocol. An engine is supported when
+`tests/contracts/engine` passes on it; nothing outside this folder may ask which engine it is.
+
+Shapes: convolution and pooling take channels-last arrays `(batch, *space, channels)` and kernels
+`(*window, channels / groups, filters)`. Random keys are `uint32[2]` arrays.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from cornu import settings
+
+Array = Any
+Key = Any
+
+
+class Spec(NamedTuple):
+    """Shape and dtype of an array that is not there."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Engine(Protocol):
+    """What Cornu asks of a framework."""
+
+    name: str
+    np: Any  # a namespace named like NumPy's, `np.linalg` and `np.fft` included
+
+    # arrays -------------------------------------------------------------------------------------
+    def array(self, value: Any, dtype: str | None = None) -> Array:
+        """`value` as the engine's own array; float64 input becomes `settings.floatx()`."""
+        ...
+
+    def numpy(self, x: Array) -> Any:
+        """A NumPy array with the values of `x`; waits for them."""
+        ...
+
+    def is_array(self, x: Any) -> bool:
+        """Whether `x` is the engine's own array, a traced one included."""
+        ...
+
+    def is_traced(self, x: Any) -> bool:
+        """Whether `x` stands for a value inside a computation that is being compiled."""
+        ...
+
+    def cast(self, x: Any, dtype: str) -> Array:
+        """`x` in another dtype; `x` itself where it has it already."""
+        ...
+
+    def put(self, tree: Any, copy: bool = False) -> Any:
+        """A structure of arrays placed on the device; with `copy` nothing shares memory."""
+        ...
+
+    def wait(self, tree: Any) -> Any:
+        """`tree`, once all its arrays have been computed."""
+        ...
+
+    # functions of functions ---------------------------------------------------------------------
+    def infer(self, fn: Callable, *specs: Any) -> Any:
+        """The `Spec`s of `fn(*arrays)`, computing nothing. `specs`: structures of `Spec`."""
+        ...
+
+    def traits(self, fn: Callable, *specs: Any) -> set[str]:
+        """What `fn` is made of, as far as it decides how to run it: subset of {"convolution"}."""
+        ...
+
+    def jit(self, fn: Callable, donate: Sequence[int] = (), static: Sequence[int] = ()) -> Callable:
+        """`fn` compiled once per shape; `donate`d arguments may be reused, and then are gone."""
+        ...
+
+    def value_and_grad(self, fn: Callable, has_aux: bool = False) -> Callable:
+        """`fn`'s value and its gradient with respect to its first argument (a structure)."""
+        ...
+
+    def stop_gradient(self, x: Array) -> Array:
+        """`x`, seen as a constant by differentiation."""
+        ...
+
+    def custom_gradient(self, fn: Callable, forward: Callable, backward: Callable) -> Callable:
+        """`fn` with its own derivative: `forward(*a) -> (y, saved)`, `backward(saved, dy)`."""
+        ...
+
+    def checkpoint(self, fn: Callable) -> Callable:
+        """`fn`, computed again during differentiation instead of remembered."""
+        ...
+
+    def vmap(self, fn: Callable, in_axes: Any = 0) -> Callable:
+        """`fn` mapped over an axis of its arguments."""
+        ...
+
+    # loops --------------------------------------------------------------------------------------
+    def loop(self, start: Any, stop: Any, body: Callable, state: Any) -> Any:
+        """`state = body(i, state)` for i in start..stop-1, bounds known only when it runs."""
+        ...
+
+    def scan(self, fn: Callable, state: Any, xs: Any, length: int | None = None, **how: Any) -> Any:
+        """`state, y = fn(state, x)` along the first axis; returns (state, stacked y)."""
+        ...
+
+    def while_loop(self, condition: Callable, body: Callable, state: Any) -> Any:
+        """`state = body(state)` while `condition(state)`."""
+        ...
+
+    def cond(self, predicate: Array, yes: Callable, no: Callable, *operands: Any) -> Any:
+        """`yes(*operands)` or `no(*operands)`."""
+        ...
+
+    def loops_pay(self, traits: set[str]) -> bool:
+        """Whether a compiled loop over steps with these traits is faster than one call a step."""
+        ...
+
+    # slices -------------------------------------------------------------------------------------
+    def slice(self, x: Array, starts: Sequence, sizes: Sequence[int]) -> Array:
+        """A block of `x` from `starts`, which may be computed."""
+        ...
+
+    def put_slice(self, x: Array, update: Array, starts: Sequence) -> Array:
+        """`x` with a block replaced."""
+        ...
+
+    def put_at(self, x: Array, indices: Array, values: Array, add: bool = False) -> Array:
+        """`x` with rows `indices` of its first axis replaced, or added to."""
+        ...
+
+    def segment_sum(self, x: Array, segments: Array, count: int) -> Array:
+        """Sums of rows that share a segment number: `(count, ...)`."""
+        ...
+
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        """The k largest along the last axis, and where they were."""
+        ...
+
+    # networks -----------------------------------------------------------------------------------
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Matrix product over the last two axes, in float32 accumulation at least."""
+        ...
+
+    def conv(
+        self,
+        x: Array,
+        kernel: Array,
+        strides: Sequence[int],
+        padding: Any,
+        dilation: Sequence[int],
+        groups: int,
+    ) -> Array:
+        """Convolution of any rank. `padding`: "SAME", "VALID" or pairs per axis."""
+        ...
+
+    def conv_transpose(
+        self,
+        x: Array,
+        kernel: Array,
+        strides: Sequence[int],
+        padding: Sequence[tuple[int, int]],
+        dilation: Sequence[int],
+    ) -> Array:
+        """The adjoint of `conv`. `kernel`: `(*window, filters, channels)`; explicit padding."""
+        ...
+
+    def pool(
+        self, x: Array, mode: str, size: Sequence[int], strides: Sequence[int], padding: str
+    ) -> Array:
+        """ "max" or "average" over windows; the average counts only what lies inside `x`."""
+        ...
+
+    def erf(self, x: Array) -> Array:
+        """The error function."""
+        ...
+
+    def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """log(sum(exp(x))), safe for large x."""
+        ...
+
+    # randomness ---------------------------------------------------------------------------------
+    def key(self, seed: int) -> Key:
+        """A key for a seed: `uint32[2]`."""
+        ...
+
+    def fold(self, key: Key, number: Any) -> Key:
+        """Another key, for `number` (which may be computed)."""
+        ...
+
+    def uniform(self, key: Key, shape: Sequence[int], low: Any, high: Any, dtype: str) -> Array:
+        """Even draws from [low, high)."""
+        ...
+
+    def normal(self, key: Key, shape: Sequence[int], dtype: str) -> Array:
+        """Draws from the normal distribution of mean 0 and deviation 1."""
+        ...
+
+    def truncated_normal(self, key: Key, shape: Sequence[int], dtype: str) -> Array:
+        """Draws from the same, those beyond 2 deviations drawn again."""
+        ...
+
+    def integers(self, key: Key, shape: Sequence[int], low: int, high: int, dtype: str) -> Array:
+        """Even draws of whole numbers from low to high - 1."""
+        ...
+
+    def keep(self, key: Key, shape: Sequence[int], probability: float) -> Array:
+        """Booleans, True with `probability`: a cheap generator made for dropout."""
+        ...
+
+    def permutation(self, key: Key, n: int) -> Array:
+        """The numbers 0..n-1 in random order."""
+        ...
+
+    # devices ------------------------------------------------------------------------------------
+    def devices(self) -> list[str]:
+        """The devices in sight, in words."""
+        ...
+
+    def native_kernels(self) -> str:
+        """Which kernels of our own are in use, in words."""
+        ...
+
+    def cache_folder(self) -> str | None:
+        """Where compiled programs are kept, or None."""
+        ...
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the framework's parts."""
+        ...
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    chosen = importlib.import_module(f"cornu.engine.{settings.current().engine}")
+    value = getattr(chosen, name)
+    globals()[name] = value
+    return value
+
+
+def loaded() -> bool:
+    """Whether the framework has been loaded."""
+    return "np" in globals()

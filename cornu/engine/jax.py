@@ -1,0 +1,357 @@
+"""JAX as Cornu's engine: the protocol of `cornu/engine/__init__.py` on public `jax.*` names.
+
+Works on JAX 0.10 (Python 3.11) and 0.11 (3.12 and later).
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as np
+import jaxlib
+import numpy as host
+from jax import lax
+
+from cornu import settings
+from cornu.engine import Spec
+
+name = "jax"
+
+
+def _follow(current: settings.Settings) -> None:
+    jax.config.update("jax_enable_x64", current.floatx == "float64")
+
+
+def _keep_compiled_programs() -> None:
+    """Compiled programs stay on disk, in a private folder, unless the user chose otherwise."""
+    if jax.config.jax_compilation_cache_dir or os.environ.get("CORNU_CACHE") == "0":
+        return
+    folder = settings.cache_directory() / "xla"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return  # a home that cannot be written costs only speed
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+settings.listen(_follow)
+_keep_compiled_programs()
+
+# ---------------------------------------------------------------- arrays
+
+
+def array(value: Any, dtype: str | None = None) -> jax.Array:
+    """`value` as a JAX array; float64 input becomes `settings.floatx()`."""
+    if dtype is None and not is_array(value):
+        value = host.asarray(value)
+        if value.dtype == host.float64:
+            dtype = settings.floatx()
+    return np.asarray(value, dtype=dtype)
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is a JAX array, a traced one included."""
+    return isinstance(x, jax.Array)
+
+
+def is_traced(x: Any) -> bool:
+    """Whether `x` is being traced."""
+    return isinstance(x, jax.core.Tracer)
+
+
+def cast(x: Any, dtype: str) -> Any:
+    """`x` in another dtype; `x` itself where it has it already."""
+    if isinstance(x, (jax.Array, host.ndarray)) and x.dtype == dtype:
+        return x
+    return np.asarray(x, dtype=dtype)
+
+
+def put(tree: Any, copy: bool = False) -> Any:
+    """A structure of arrays placed on the default device."""
+    return jax.tree.map(lambda x: np.array(x, copy=copy or None), tree)
+
+
+def wait(tree: Any) -> Any:
+    """`tree`, once all its arrays have been computed."""
+    return jax.block_until_ready(tree)
+
+
+# ---------------------------------------------------------------- functions of functions
+
+
+def _struct(tree: Any) -> Any:
+    return jax.tree.map(
+        lambda s: jax.ShapeDtypeStruct(s.shape, s.dtype) if isinstance(s, Spec) else s,
+        tree,
+        is_leaf=lambda s: isinstance(s, Spec),
+    )
+
+
+def infer(fn: Callable, *specs: Any) -> Any:
+    """The `Spec`s of `fn(*arrays)`, computing nothing."""
+    found = jax.eval_shape(fn, *_struct(specs))
+    return jax.tree.map(lambda s: Spec(tuple(s.shape), str(s.dtype)), found)
+
+
+def traits(fn: Callable, *specs: Any) -> set[str]:
+    """{"convolution"} where one is anywhere in `fn`, else nothing."""
+    names = {"conv_general_dilated": "convolution"}
+    found, todo = set(), [jax.make_jaxpr(fn)(*_struct(specs)).jaxpr]
+    while todo:
+        for equation in todo.pop().eqns:
+            found.add(names.get(equation.primitive.name))
+            inner = jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr)
+            todo += [getattr(j, "jaxpr", j) for j in inner if _is_jaxpr(j)]
+    return found - {None}
+
+
+def _is_jaxpr(x: Any) -> bool:
+    return hasattr(x, "eqns")
+
+
+def loops_pay(traits: set[str]) -> bool:
+    """XLA's CPU backend runs convolutions in loops on one thread (jax-ml/jax#12868).
+
+    Measured on 2 cores, two 3x3 convolutions at 28x28, batch 64: 128 ms a step in a loop against
+    22 ms outside; a 3072-512-120-10 MLP, batch 1000: 24 against 26; 20-64-64-10, batch 32: 0.037
+    against 0.090.
+    """
+    return not ("convolution" in traits and jax.default_backend() == "cpu")
+
+
+def jit(fn: Callable, donate: Sequence[int] = (), static: Sequence[int] = ()) -> Callable:
+    """`fn` compiled once per shape."""
+    return jax.jit(fn, donate_argnums=tuple(donate), static_argnums=tuple(static))
+
+
+def value_and_grad(fn: Callable, has_aux: bool = False) -> Callable:
+    """`fn`'s value and its gradient with respect to its first argument."""
+    return jax.value_and_grad(fn, has_aux=has_aux)
+
+
+def custom_gradient(fn: Callable, forward: Callable, backward: Callable) -> Callable:
+    """`fn` with its own derivative."""
+    made = jax.custom_vjp(fn)
+    made.defvjp(forward, backward)
+    return made
+
+
+stop_gradient = lax.stop_gradient
+checkpoint = jax.checkpoint
+vmap = jax.vmap
+
+# ---------------------------------------------------------------- loops
+
+
+def loop(start: Any, stop: Any, body: Callable, state: Any) -> Any:
+    """`state = body(i, state)` for i in start..stop-1."""
+    return lax.fori_loop(start, stop, body, state)
+
+
+def scan(fn: Callable, state: Any, xs: Any, length: int | None = None, **how: Any) -> Any:
+    """`state, y = fn(state, x)` along the first axis. `how`: `reverse`, `unroll`."""
+    return lax.scan(fn, state, xs, length, **how)
+
+
+while_loop = lax.while_loop
+cond = lax.cond
+
+# ---------------------------------------------------------------- slices
+
+
+def slice(x: Any, starts: Sequence, sizes: Sequence[int]) -> Any:
+    """A block of `x` from `starts`."""
+    return lax.dynamic_slice(x, tuple(starts), tuple(sizes))
+
+
+def put_slice(x: Any, update: Any, starts: Sequence) -> Any:
+    """`x` with a block replaced."""
+    return lax.dynamic_update_slice(x, update, tuple(starts))
+
+
+def put_at(x: Any, indices: Any, values: Any, add: bool = False) -> Any:
+    """`x` with rows `indices` of its first axis replaced, or added to."""
+    rows = np.asarray(x).at[indices]
+    return rows.add(values) if add else rows.set(values)
+
+
+def segment_sum(x: Any, segments: Any, count: int) -> Any:
+    """Sums of rows that share a segment number."""
+    return jax.ops.segment_sum(x, segments, num_segments=count)
+
+
+top_k = lax.top_k
+
+# ---------------------------------------------------------------- networks
+
+matmul = np.matmul
+
+
+def conv(
+    x: Any,
+    kernel: Any,
+    strides: Sequence[int],
+    padding: Any,
+    dilation: Sequence[int],
+    groups: int,
+) -> Any:
+    """Convolution of any rank, channels last."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        tuple(strides),
+        padding,
+        rhs_dilation=tuple(dilation),
+        dimension_numbers=_channels_last(x.ndim),
+        feature_group_count=groups,
+    )
+
+
+def conv_transpose(
+    x: Any,
+    kernel: Any,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+) -> Any:
+    """The adjoint of `conv` with explicit padding."""
+    return lax.conv_transpose(
+        x,
+        kernel,
+        tuple(strides),
+        [tuple(p) for p in padding],
+        rhs_dilation=tuple(dilation),
+        dimension_numbers=_channels_last(x.ndim),
+        transpose_kernel=True,
+    )
+
+
+def _channels_last(rank: int) -> lax.ConvDimensionNumbers:
+    last = (0, rank - 1, *range(1, rank - 1))
+    return lax.ConvDimensionNumbers(last, (rank - 1, rank - 2, *range(rank - 2)), last)
+
+
+def pool(x: Any, mode: str, size: Sequence[int], strides: Sequence[int], padding: str) -> Any:
+    """ "max" or "average" over windows of the space axes."""
+    window, steps = (1, *size, 1), (1, *strides, 1)
+    if mode == "max":
+        least = -host.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
+        return lax.reduce_window(x, host.array(least, x.dtype), lax.max, window, steps, padding)
+    zero = host.array(0, x.dtype)  # NumPy's: JAX differentiates only from a start that it knows
+    total = lax.reduce_window(x, zero, lax.add, window, steps, padding)
+    if padding == "VALID":
+        return total / np.array(host.prod(size), x.dtype)
+    ones = np.ones((1, *x.shape[1:-1], 1), x.dtype)
+    return total / lax.reduce_window(ones, zero, lax.add, window, steps, padding)
+
+
+erf = jax.scipy.special.erf
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))), safe for large x."""
+    return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------- randomness
+
+GOLDEN = 0x9E3779B9  # 2**32 divided by the golden ratio: consecutive counts end far apart
+
+
+def key(seed: int) -> host.ndarray:
+    """A key for a seed: `uint32[2]`, a NumPy array, so that making one compiles nothing."""
+    return host.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], "uint32")
+
+
+def _mix(x: Any) -> Any:
+    """A permutation of 32-bit numbers that spreads every bit (Wellons' `lowbias32` constants)."""
+    u = host.uint32
+    x = (x ^ (x >> u(16))) * u(0x7FEB352D)
+    x = (x ^ (x >> u(15))) * u(0x846CA68B)
+    return x ^ (x >> u(16))
+
+
+def fold(key: Any, number: Any) -> Any:
+    """Another key, for `number`."""
+    u = host.uint32
+    if isinstance(key, host.ndarray) and not is_array(number):
+        number = host.asarray(number & 0xFFFFFFFF, "uint32").reshape(1)
+    else:
+        number = np.asarray(number).astype("uint32").reshape(1)
+    salted = _mix(number * u(GOLDEN) + key[:1])
+    both = (salted, _mix(salted ^ key[1:]))
+    return host.concatenate(both) if isinstance(salted, host.ndarray) else np.concatenate(both)
+
+
+def _threefry(key: Any) -> Any:
+    return jax.random.wrap_key_data(np.asarray(key, "uint32"), impl="threefry2x32")
+
+
+def uniform(key: Any, shape: Sequence[int], low: Any, high: Any, dtype: str) -> Any:
+    """Even draws from [low, high)."""
+    return jax.random.uniform(_threefry(key), tuple(shape), dtype, low, high)
+
+
+def normal(key: Any, shape: Sequence[int], dtype: str) -> Any:
+    """Draws from the normal distribution."""
+    return jax.random.normal(_threefry(key), tuple(shape), dtype)
+
+
+def truncated_normal(key: Any, shape: Sequence[int], dtype: str) -> Any:
+    """Draws from the normal distribution within 2 deviations."""
+    return jax.random.truncated_normal(_threefry(key), -2.0, 2.0, tuple(shape), dtype)
+
+
+def integers(key: Any, shape: Sequence[int], low: int, high: int, dtype: str) -> Any:
+    """Even draws of whole numbers from low to high - 1."""
+    return jax.random.randint(_threefry(key), tuple(shape), low, high, dtype)
+
+
+def keep(key: Any, shape: Sequence[int], probability: float) -> Any:
+    """Booleans, True with `probability`, to within 2**-32.
+
+    Each place hashes its own number with both halves of the key: one fused loop, where a
+    cryptographic generator takes three times as long as the rest of a small network's step.
+    """
+    u = host.uint32
+    place = lax.iota("uint32", host.prod(shape, dtype=int)).reshape(tuple(shape))
+    key = np.asarray(key, "uint32")
+    bits = _mix(_mix(place * u(GOLDEN) + key[0]) + key[1])
+    least = min(round((1.0 - probability) * 2**32), 2**32 - 1)
+    return bits >= u(least)
+
+
+def permutation(key: Any, n: int) -> Any:
+    """The numbers 0..n-1 in random order."""
+    return jax.random.permutation(_threefry(key), n)
+
+
+# ---------------------------------------------------------------- devices
+
+
+def native_kernels() -> str:
+    """Which kernels of our own are in use, in words."""
+    return "none: plain XLA"
+
+
+def cache_folder() -> str | None:
+    """Where compiled programs are kept, or None."""
+    return jax.config.jax_compilation_cache_dir
+
+
+def devices() -> list[str]:
+    """The devices in sight, in words."""
+    return [f"{d.platform}:{d.id} {d.device_kind}" for d in jax.devices()]
+
+
+def versions() -> dict[str, str]:
+    """Versions of JAX's parts."""
+    return {"jax": jax.__version__, "jaxlib": jaxlib.__version__}
+
+
+def numpy(x: Any) -> host.ndarray:
+    """A NumPy array with the values of `x`."""
+    return host.asarray(x)

@@ -1,0 +1,82 @@
+"""How Cornu says what went wrong: short descriptions of values, nearest names, stable codes.
+
+Every message names the argument or layer, shows what was received and the call that would work.
+The codes are listed in `docs/errors.md`. Nothing here knows a framework.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+SHOWN_LENGTH = 60
+
+
+class UsageError(ValueError):
+    """A call that cannot work as written. `code` is stable and listed in `docs/errors.md`."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(f"{message} [{code}]")
+        self.code = code
+
+
+class UsageTypeError(TypeError):
+    """A value of a type that an argument cannot take. `code` as in `UsageError`."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(f"{message} [{code}]")
+        self.code = code
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, or None where nothing is near.
+
+    A name that starts with what was typed ("glorot" for "glorot_uniform") counts as near.
+    """
+    names = [k for k in known if isinstance(k, str)]
+    lowered = {k.lower(): k for k in reversed(names)}
+    found = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.6)
+    if found:
+        return lowered[found[0]]
+    begun = [k for k in names if len(name) > 2 and k.lower().startswith(name.lower())]
+    return min(begun, key=len) if begun else None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`Did you mean "relu"? ` where a near name exists, else an empty string."""
+    near = nearest(name, known)
+    return f'Did you mean "{near}"? ' if near else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """The names in order, cut after `most` of them."""
+    ordered = sorted(names)
+    more = f", … ({len(ordered)} in all)" if len(ordered) > most else ""
+    return ", ".join(ordered[:most]) + more
+
+
+def unknown(kind: str, name: Any, known: Iterable[str]) -> UsageError:
+    """The error for an unknown name of a `kind` ("loss", "optimizer"), with the nearest one."""
+    known = list(known)
+    if not isinstance(name, str):
+        return UsageError(
+            f"E-UNKNOWN-{kind.upper()}",
+            f"{kind} must be a name, an object or a function; got {shown(name)}. "
+            f"Known names: {listed(known)}.",
+        )
+    return UsageError(
+        f"E-UNKNOWN-{kind.upper()}",
+        f'Unknown {kind} "{name}". {suggestion(name, known)}Known: {listed(known)}.',
+    )
+
+
+def shown(value: Any) -> str:
+    """A short description of any value: an array by shape and dtype, never by its numbers."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is not None and dtype is not None:
+        return f"{type(value).__name__} of shape {tuple(shape)}, {dtype}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = repr(value)
+    if len(text) > SHOWN_LENGTH:
+        text = text[: SHOWN_LENGTH - 1] + "…"
+    return text if isinstance(value, (str, type(None))) else f"{text} ({type(value).__name__})"

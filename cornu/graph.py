@@ -1,0 +1,448 @@
+"""The one graph mechanism: Tensors made by Nodes, and the walks over them.
+
+`Input`, layer outputs, operators, losses and gradients are Tensors. A Node records one call of an
+op or layer; its birth number is its place in topological order, so a walk is a sort. `evaluate`
+runs what is needed and accepts feeds anywhere in the graph; `infer` finds shapes by tracing, so
+nobody writes shape functions.
+"""
+
+import functools
+import itertools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cornu import engine, settings, state, tree
+from cornu.engine import Spec
+from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.state import Frame, Variable
+
+PROBES = (2520, 5040)
+"""Sizes tried for an unknown dimension: far apart, and divisible by every number up to 10."""
+
+Shape = tuple[int | None, ...]
+
+_numbers = itertools.count()
+
+
+class Tensor:
+    """A symbolic value: output `index` of `node`, or a placeholder that must be fed.
+
+    Attributes:
+        shape: sizes, None where unknown.
+        dtype: dtype name ("float32").
+        node: the Node that makes it; None for a bare placeholder.
+        name: a name for messages and feeds.
+    """
+
+    __array_priority__ = 1000
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: str | None = None,
+        node: "Node | None" = None,
+        index: int = 0,
+        name: str | None = None,
+    ):
+        self.shape: Shape = tuple(None if d is None else int(d) for d in shape)
+        self.dtype = dtype or settings.floatx()
+        self.node, self.index = node, index
+        self.name = name or (f"{node.name}:{index}" if node else f"placeholder_{next(_numbers)}")
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<Tensor {self.name}, shape {self.shape}, {self.dtype}>"
+
+    def __bool__(self) -> bool:
+        raise UsageTypeError(
+            "E-SYMBOLIC",
+            f"{self.name} is symbolic: it has a shape {self.shape} but no value yet, so it cannot "
+            "decide an `if` or `while`. Use ops.where or ops.cond, or evaluate it first.",
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise UsageTypeError(
+            "E-SYMBOLIC",
+            f"{self.name} is symbolic, shape {self.shape}: NumPy cannot compute with it. Use "
+            "cornu.ops, or wrap the computation in a layer.",
+        )
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise UsageTypeError("E-SYMBOLIC", f"{self.name} has no known length: {self.shape}.")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+
+class Node:
+    """One recorded call, numbered at birth: ancestors always carry smaller numbers.
+
+    `op` is what is called (an op's function or a layer); Tensors and Variables stand anywhere in
+    `args` and `kwargs`. `outputs` are its Tensors in order.
+    """
+
+    def __init__(self, op: Callable, args: tuple = (), kwargs: Mapping[str, Any] | None = None):
+        self.op, self.args, self.kwargs = op, args, dict(kwargs or {})
+        self.number = next(_numbers)
+        self.name = getattr(op, "name", None) or getattr(op, "__name__", type(op).__name__)
+        self.inputs = tensors((args, self.kwargs))
+        self.outputs: list[Tensor] = []
+
+    def run(self, value_of: Callable[[Tensor], Any]) -> Any:
+        """Call `op` with the values of its inputs."""
+        args, kwargs = tree.map_structure(
+            lambda x: value_of(x) if isinstance(x, Tensor) else x, (self.args, self.kwargs)
+        )
+        frame = state.frame()
+        if frame is None or frame.key is None:
+            return self.op(*args, **kwargs)
+        with frame.draws.of(self.number):
+            return self.op(*args, **kwargs)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Variables that the call reads: those of a layer, and those among its arguments."""
+        found = list(getattr(self.op, "variables", ()))
+        return found + [x for x in tree.leaves((self.args, self.kwargs)) if isinstance(x, Variable)]
+
+    def __repr__(self) -> str:
+        return f"<Node {self.number} {self.name}>"
+
+
+def tensors(structure: Any) -> list[Tensor]:
+    """The Tensors in a structure, left to right."""
+    return [x for x in tree.leaves(structure) if isinstance(x, Tensor)]
+
+
+def is_symbolic(*structures: Any) -> bool:
+    """Whether there is a Tensor anywhere."""
+    return any(isinstance(x, Tensor) for x in tree.leaves(structures))
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def infer(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    """`fn`'s outputs as node-less Tensors, computing nothing.
+
+    Traced at two sizes for every unknown dimension: what differs stays unknown.
+    """
+    symbolic = tensors((args, kwargs))
+    if all(None not in t.shape for t in symbolic):
+        found = _probe(fn, args, kwargs, 1)
+        return tree.map_structure(lambda s: Tensor(s.shape, s.dtype), _as_tree(found))
+    few, many = (_as_tree(_probe(fn, args, kwargs, size)) for size in PROBES)
+    return tree.map_structure(
+        lambda a, b: Tensor(
+            [m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype
+        ),
+        few,
+        many,
+    )
+
+
+class _Found:
+    """Keeps a Spec from being walked as a tuple."""
+
+    def __init__(self, spec: Spec):
+        self.shape, self.dtype = spec.shape, spec.dtype
+
+
+def _as_tree(found: Any) -> Any:
+    if isinstance(found, Spec):
+        return _Found(found)
+    if isinstance(found, Mapping):
+        return {k: _as_tree(v) for k, v in found.items()}
+    if isinstance(found, tuple) and hasattr(found, "_fields"):
+        return type(found)(*[_as_tree(v) for v in found])
+    if isinstance(found, (list, tuple)):
+        return type(found)(_as_tree(v) for v in found)
+    return found
+
+
+def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], size: int) -> Any:
+    """`fn`'s output Specs with every unknown dimension of `size`."""
+    held = (args, dict(kwargs))
+    symbolic = tensors(held)
+    specs = [Spec(tuple(size if d is None else d for d in t.shape), t.dtype) for t in symbolic]
+    variables = list(getattr(fn, "variables", ()))
+    bound = [Spec(v.shape, v.dtype) for v in variables]
+    outer = state.frame()
+
+    def call(values: list, arrays: list) -> Any:
+        feed = iter(arrays)
+        inner_args, inner_kwargs = tree.map_structure(
+            lambda x: next(feed) if isinstance(x, Tensor) else x, held
+        )
+        scene = Frame(zip(variables, values, strict=True), key=engine.key(0))
+        scene.custom_objects = outer.custom_objects if outer is not None else {}
+        with scene:
+            return _arrays_only(fn(*inner_args, **inner_kwargs))
+
+    return engine.infer(call, bound, specs)
+
+
+def _arrays_only(result: Any) -> Any:
+    return tree.map_structure(
+        lambda x: x.value if isinstance(x, Variable) else x if x is None else engine.array(x),
+        result,
+    )
+
+
+def record(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    """A Node for `fn(*args, **kwargs)`; returns its output Tensors in `fn`'s own structure."""
+    result = infer(fn, args, kwargs)
+    node = Node(fn, args, kwargs)
+    node.outputs = tensors(result)
+    for index, tensor in enumerate(node.outputs):
+        tensor.node, tensor.index, tensor.name = node, index, f"{node.name}:{index}"
+    return result
+
+
+def op(fn: Callable) -> Callable:
+    """Make `fn` on arrays an op: it records itself when given a Tensor, and reads Variables."""
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        plain = True
+        for x in args:
+            if isinstance(x, (Tensor, Variable, list, tuple, dict)):
+                plain = False
+        if plain and not kwargs:
+            return fn(*args)
+        if is_symbolic(args, kwargs):
+            return record(call, args, kwargs)
+        args, kwargs = tree.map_structure(_read, (args, kwargs))
+        return fn(*args, **kwargs)
+
+    return call
+
+
+def _read(x: Any) -> Any:
+    return x.value if isinstance(x, Variable) else x
+
+
+# ---------------------------------------------------------------- walks
+
+
+def ancestors(outputs: Sequence[Tensor], known: set[int] | frozenset[int] = frozenset()) -> list:
+    """The Nodes that `outputs` need, in birth order, stopping at tensors whose id is `known`.
+
+    Raises UsageError for a placeholder that is reached and not known.
+    """
+    found: dict[int, Node] = {}
+    todo = [(t, None) for t in outputs if id(t) not in known]
+    while todo:
+        tensor, reader = todo.pop()
+        node = tensor.node
+        if node is None or (not node.inputs and getattr(node.op, "is_placeholder", False)):
+            raise _unfed(tensor, reader)
+        if node.number not in found:
+            found[node.number] = node
+            todo += [(t, node) for t in node.inputs if id(t) not in known]
+    return [found[number] for number in sorted(found)]
+
+
+def _unfed(tensor: Tensor, reader: Node | None) -> UsageError:
+    by = f' (read by "{reader.name}")' if reader else ""
+    name = tensor.node.name if tensor.node else tensor.name
+    return UsageError(
+        "E-DISCONNECTED",
+        f'output depends on Input "{name}", shape {tensor.shape}{by}, which is not in inputs=[…]. '
+        "Add it to the inputs.",
+    )
+
+
+def evaluate(outputs: Any, feed: Mapping[Tensor, Any], plan: Sequence[Node] | None = None) -> Any:
+    """Values of `outputs` (a structure) given values of some Tensors, anywhere in the graph.
+
+    `plan` is what `ancestors` returned for the same outputs and feeds, where that is at hand.
+    """
+    values = {id(t): v for t, v in feed.items()}
+    fed = set(values)
+    if plan is None:
+        plan = ancestors(tensors(outputs), fed)
+    for node in plan:
+        results = tree.leaves(node.run(lambda t: values[id(t)]))
+        for tensor, value in zip(node.outputs, results, strict=True):
+            values.setdefault(id(tensor), value)
+    return tree.map_structure(lambda t: values[id(t)] if isinstance(t, Tensor) else t, outputs)
+
+
+def variables_of(outputs: Any, more: Sequence[Variable] = ()) -> list[Variable]:
+    """Every Variable that `outputs` depend on, in birth order of their readers."""
+    found = dict.fromkeys(more)
+    seen: dict[int, Node] = {}
+    todo = [t.node for t in tensors(outputs)]
+    while todo:
+        node = todo.pop()
+        if node is not None and node.number not in seen:
+            seen[node.number] = node
+            todo += [t.node for t in node.inputs]
+    for number in sorted(seen):
+        found.update(dict.fromkeys(seen[number].variables))
+    found.update(dict.fromkeys(x for x in tree.leaves(outputs) if isinstance(x, Variable)))
+    return list(found)
+
+
+class Gradient(Node):
+    """d loss / d wrt: runs the graph between them again, under differentiation."""
+
+    def __init__(self, loss: Tensor, wrt: Sequence[Any]):
+        super().__init__(self._never, (loss, list(wrt)))
+        self.loss, self.wrt, self.name = loss, list(wrt), "gradient"
+        self.outputs = [Tensor(w.shape, w.dtype, self, i) for i, w in enumerate(wrt)]
+
+    @staticmethod
+    def _never(*_: Any) -> Any:
+        raise NotImplementedError("a Gradient runs its graph, not an op")
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Those that the loss depends on."""
+        return variables_of(self.loss, [w for w in self.wrt if isinstance(w, Variable)])
+
+    def run(self, value_of: Callable[[Tensor], Any]) -> Any:
+        """Differentiate the sum of the loss at the present values."""
+        cells = [w for w in self.wrt if isinstance(w, Variable)]
+        points = [w for w in self.wrt if isinstance(w, Tensor)]
+        leaves = _placeholders(self.loss, {id(p) for p in points})
+        base = {t: value_of(t) for t in leaves}
+        outer = state.frame() or Frame()
+
+        def total(at_cells: list, at_points: list) -> Any:
+            bound = {**outer.bound, **dict(zip(cells, at_cells, strict=True))}
+            with outer.child(bound=bound, losses=[]):
+                feed = {**base, **dict(zip(points, at_points, strict=True))}
+                return engine.np.sum(evaluate(self.loss, feed))
+
+        both = engine.value_and_grad(lambda x: total(*x))
+        _, (by_cell, by_point) = both(([c.value for c in cells], [value_of(p) for p in points]))
+        found = {id(w): g for w, g in zip(cells + points, by_cell + by_point, strict=True)}
+        return [found[id(w)] for w in self.wrt]
+
+
+def _placeholders(output: Tensor, known: set[int]) -> list[Tensor]:
+    """The unfed placeholders under `output`, not looking past `known` tensors."""
+    found, seen, todo = {}, set(), [output]
+    while todo:
+        tensor = todo.pop()
+        if id(tensor) in known or id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        node = tensor.node
+        if node is None or (not node.inputs and getattr(node.op, "is_placeholder", False)):
+            found[id(tensor)] = tensor
+        else:
+            todo += node.inputs
+    return list(found.values())
+
+
+def gradients(loss: Tensor, wrt: Any) -> list[Tensor]:
+    """Symbolic gradients of `sum(loss)` with respect to Variables, placeholders or middle Tensors.
+
+    Returns one Tensor for each; they may be differentiated again.
+    """
+    listed = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
+    for w in listed:
+        if not isinstance(w, (Tensor, Variable)):
+            raise UsageTypeError(
+                "E-GRADIENT", f"gradients are taken by Tensors and Variables; got {shown(w)}."
+            )
+    return Gradient(loss, listed).outputs
+
+
+class Function:
+    """Feeds in, values out, updates applied: a piece of graph compiled once per shape.
+
+    Args:
+        inputs: Tensors to feed, anywhere in the graph.
+        outputs: structure of Tensors and Variables to return.
+        updates: pairs (Variable, Tensor): new values, applied after every call.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor], outputs: Any, updates: Sequence[tuple] = ()):
+        self.inputs, self.outputs, self.updates = list(inputs), outputs, list(updates)
+        news = [new for _, new in self.updates]
+        plan = ancestors(tensors((outputs, news)), {id(t) for t in self.inputs})
+        self.variables = variables_of((outputs, news), [v for v, _ in self.updates])
+
+        def run(feeds: list) -> Any:
+            feed = dict(zip(self.inputs, feeds, strict=True))
+            values, changed = evaluate((outputs, news), feed, plan)
+            values = tree.map_structure(_read, values)
+            for (variable, _), value in zip(self.updates, changed, strict=True):
+                variable.assign(value)
+            return values
+
+        def keyed(values: list, key: Any, feeds: list, phase: bool) -> Any:
+            return state.pure(run, self.variables, training=phase, key=key)(values, feeds)
+
+        self._compiled = engine.jit(keyed, static=(3,))
+
+    def __call__(self, feeds: Sequence[Any], training: bool = False) -> Any:
+        """The outputs' values for the inputs' values."""
+        if len(feeds) != len(self.inputs):
+            raise UsageError(
+                "E-FEEDS", f"the function has {len(self.inputs)} inputs; got {len(feeds)} values."
+            )
+        arrays = [engine.array(f, t.dtype) for f, t in zip(feeds, self.inputs, strict=True)]
+        values = [v.value for v in self.variables]
+        key = engine.key(state.seeds.next())
+        result, news, _ = self._compiled(values, key, arrays, training)
+        for variable, value in zip(self.variables, news, strict=True):
+            variable._value = value
+        return result
+
+
+# ---------------------------------------------------------------- Python's operators
+
+_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor".split()
+_COMPARE = "lt le gt ge".split()
+_UNARY = "neg pos abs invert".split()
+
+
+def _give_operators(cls: type) -> None:
+    """Python's arithmetic on `cls`, each operator an op."""
+    for name in _BINARY:
+        recorded = op(getattr(operator, f"{name}_" if name in ("and", "or") else name))
+        setattr(cls, f"__{name}__", lambda a, b, f=recorded: f(a, _operand(b)))
+        setattr(cls, f"__r{name}__", lambda a, b, f=recorded: f(_operand(b), a))
+    for name in _COMPARE:
+        recorded = op(getattr(operator, name))
+        setattr(cls, f"__{name}__", lambda a, b, f=recorded: f(a, _operand(b)))
+    for name in _UNARY:
+        recorded = op(getattr(operator, name))
+        setattr(cls, f"__{name}__", lambda a, f=recorded: f(a))
+    item = op(_item)
+    cls.__getitem__ = lambda a, where, f=item: f(a, _Key(where))  # pyright: ignore
+
+
+class _Key:
+    """An index, kept whole: slices and Ellipsis are no structure to walk."""
+
+    def __init__(self, where: Any):
+        self.where = where
+
+
+def _item(x: Any, key: _Key) -> Any:
+    return x[key.where]
+
+
+def _operand(x: Any) -> Any:
+    """Float64 NumPy operands become floatx, as data does; Python numbers stay weakly typed."""
+    return engine.array(x) if isinstance(x, np.ndarray) else x
+
+
+for _cls in (Tensor, Variable):
+    _give_operators(_cls)

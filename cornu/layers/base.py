@@ -1,0 +1,567 @@
+"""Layer: a Configurable op with Variables.
+
+A layer is fields, `build` and `call`. `__call__` records a Node for symbolic input and otherwise
+runs `call` within a Frame. Variables and sublayers are found by walking attributes when asked.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from cornu import engine, graph, initializers, policy, settings, state, tree
+from cornu.config import Configurable, Convert, field, serialize, snake, unique_name
+from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.fields import Constraint, Initializer, Regularizer
+from cornu.graph import Node, Tensor
+from cornu.layers import masking
+from cornu.layers.spec import check_input
+from cornu.policy import DTypePolicy
+from cornu.state import Variable
+
+
+class _Trainable:
+    """Setting it on a layer sets it on every layer inside."""
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return True if layer is None else layer.__dict__.get("_trainable", True)
+
+    def __set__(self, layer: "Layer", value: bool) -> None:
+        for inner in layer.all_layers():
+            inner.__dict__["_trainable"] = bool(value)
+
+
+class _DType:
+    """Reads as the dtype of Variables; takes a policy, a name or None."""
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return None if layer is None else layer.dtype_policy.variable_dtype
+
+    def __set__(self, layer: "Layer", value: Any) -> None:
+        layer.dtype_policy = policy.get(value)
+
+
+class Layer(Configurable):
+    """An op with weights, made from plain values.
+
+    Subclasses declare fields, make Variables in `build(input_shape)` and compute in `call(x)`.
+    `call` may also take `training` and `mask`. A subclass may instead write its own `__init__`
+    (calling `super().__init__(**kwargs)` first) and `get_config`.
+
+    Args:
+        name: unique within a model; made from the class name where not given.
+        trainable: whether an optimizer may change the weights.
+        dtype: dtype or policy name, see `DTypePolicy`.
+        activity_regularizer: function of the output whose value is added to the loss.
+
+    Example:
+        >>> class Scale(Layer):
+        ...     def build(self, shape):
+        ...         self.factor = self.add_weight((shape[-1],), "ones", name="factor")
+        ...     def call(self, x):
+        ...         return x * self.factor
+    """
+
+    wire_module = "keras.layers"
+    options = ("input_shape", "input_dim", "batch_shape")
+    name: str = field(None, kw_only=True)
+    trainable: bool = field(True, kw_only=True, descriptor=_Trainable())
+    dtype: Annotated[Any, Convert(policy.get)] = field(None, kw_only=True, descriptor=_DType())
+    activity_regularizer: Regularizer = field(None, kw_only=True, config=False)
+
+    dtype_policy: ClassVar[Any]
+    built = False
+    supports_masking = False
+    mixes_rows = False  # in inference: whether one row of a batch may influence another
+    autocast = True
+    input_spec = None
+    declared_shape = None
+    _nodes: list[Node]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _building(cls.build)
+        if "call" in cls.__dict__ and not cls.__module__.startswith("cornu."):
+            cls.mixes_rows = cls.__dict__.get("mixes_rows", True)
+
+    def set_up(self) -> None:
+        """Give the layer its name."""
+        self.name = self.name or unique_name(snake(type(self).__name__))
+        if not isinstance(self.name, str):
+            raise UsageTypeError("E-TYPE", f"name must be a string; got {shown(self.name)}.")
+
+    def take_options(self, options: dict[str, Any]) -> None:
+        """Remember an input shape given to the constructor, for a `Sequential` to start from."""
+        if options.get("batch_shape") is not None:
+            self.declared_shape = tuple(options["batch_shape"])
+        elif options.get("input_shape") is not None:
+            shape = options["input_shape"]
+            self.declared_shape = (None, *(shape if isinstance(shape, (list, tuple)) else [shape]))
+        elif options.get("input_dim") is not None:
+            self.declared_shape = (None, int(options["input_dim"]))
+
+    # ---------------------------------------------------------------- to be written by subclasses
+
+    def build(self, input_shape: Any) -> None:
+        """Make the Variables for inputs of this shape (batch first, None where unknown)."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute outputs from input arrays."""
+        raise NotImplementedError(
+            f'{type(self).__name__} ("{self.name}") has no call method: write call(self, x).'
+        )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the outputs; the inputs' own where the layer supports masking."""
+        return previous_mask if self.supports_masking else None
+
+    def compute_output_shape(self, *input_shapes: Any) -> Any:
+        """Output shape(s) for input shape(s), found by tracing. Override only to say more."""
+        given = [_map_shapes(lambda s: Tensor(s, self.compute_dtype), s) for s in input_shapes]
+        self._build_from(tuple(given), {})
+        return tree.map_structure(lambda t: _Shape(t.shape), graph.infer(self, tuple(given), {}))
+
+    # ---------------------------------------------------------------- calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the layer to arrays, or record a Node for Tensors."""
+        if "dtype_policy" not in self.__dict__:
+            raise UsageError(
+                "E-SUPER",
+                f"{type(self).__name__}.__init__ must call super().__init__() "
+                "before it uses the layer.",
+            )
+        if args:
+            args = (_as_arrays(args[0]), *args[1:])
+        if graph.is_symbolic(args, kwargs):
+            return self._record(args, kwargs)
+        accepted = call_signature(type(self).call)
+        given = args
+        args, kwargs = self._cast((args, kwargs))
+        self._build_from(args, kwargs)
+        outer = state.frame()
+        with state.within(**self._scene(outer, kwargs.get("training"))) as inner:
+            masks = masking.gather(self, given, kwargs, accepted)
+            if accepted.training and kwargs.get("training") is None:
+                kwargs["training"] = bool(inner.training)
+            elif not accepted.training:
+                kwargs.pop("training", None)
+            outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                self._regularize_activity(outputs)
+        masking.pass_on(self, args, outputs, masks)
+        if outer is None:
+            self.__dict__["_eager_losses"] = inner.losses
+            for variable, value in inner.bound.items():
+                variable.assign(value)
+        return outputs
+
+    def _scene(self, outer: state.Frame | None, training: Any) -> dict[str, Any]:
+        """What the Frame of this call changes."""
+        found: DTypePolicy = self.dtype_policy
+        mixed = found.compute_dtype != found.variable_dtype
+        changes: dict[str, Any] = {
+            "dtype": found.compute_dtype if mixed else None,
+            "path": (*(outer.path if outer else ()), self.name),
+        }
+        if training is not None:
+            changes["training"] = bool(training)
+        return changes
+
+    def _cast(self, structure: Any) -> Any:
+        """Floating arrays in the compute dtype."""
+        if not self.autocast:
+            return structure
+        dtype = self.compute_dtype
+
+        def cast(x: Any) -> Any:
+            if isinstance(x, np.ndarray) or (engine.is_array(x) and x.dtype != dtype):
+                x = engine.array(x)
+                return engine.cast(x, dtype) if str(x.dtype) in settings.FLOATS else x
+            return x
+
+        return tree.map_structure(cast, structure)
+
+    def _build_from(self, args: tuple, kwargs: Mapping[str, Any]) -> None:
+        """Build for the shapes of these arguments, once; then hold the input to `input_spec`."""
+        if not self.built:
+            if self.input_spec is not None and args:
+                check_input(self, args[0])
+            shapes = call_signature(type(self).build).shapes(self, args, kwargs)
+            with state.within(path=self._path()):
+                self.build(*shapes[0], **shapes[1])
+        if self.input_spec is not None and args:
+            check_input(self, args[0])
+
+    def _path(self) -> tuple[str, ...]:
+        frame = state.frame()
+        above = frame.path if frame is not None else ()
+        return above if above and above[-1] == self.name else (*above, self.name)
+
+    def _record(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        self._build_from(args, kwargs)
+        outputs = graph.record(self, args, kwargs)
+        if type(self).compute_output_shape is not Layer.compute_output_shape:
+            self._apply_declared_shapes(args, outputs)
+        made = graph.tensors(outputs)
+        if made and made[0].node is not None:
+            self.__dict__.setdefault("_nodes", []).append(made[0].node)
+        return outputs
+
+    def _apply_declared_shapes(self, args: tuple, outputs: Any) -> None:
+        """Let a user's `compute_output_shape` name sizes that tracing leaves unknown."""
+        shapes = tree.map_structure(lambda t: _Shape(t.shape), args[0])
+        plain = _plain_shapes(shapes)
+        said = self.compute_output_shape(plain)
+        made = graph.tensors(outputs)
+        if len(made) == 1 and len(said) == made[0].ndim:
+            both = zip(made[0].shape, said, strict=True)
+            made[0].shape = tuple(known if known is not None else more for known, more in both)
+
+    def _regularize_activity(self, outputs: Any) -> None:
+        for leaf in tree.leaves(outputs):
+            self.add_loss(self.activity_regularizer(leaf) / leaf.shape[0])
+
+    # ---------------------------------------------------------------- weights
+
+    def weight(self, name: str, shape: Sequence[int], trainable: bool = True) -> Variable:
+        """A Variable made as the fields `<name>_initializer`, `_regularizer`, `_constraint` say."""
+        return self.add_weight(
+            shape,
+            getattr(self, f"{name}_initializer"),
+            trainable=trainable,
+            regularizer=getattr(self, f"{name}_regularizer", None),
+            constraint=getattr(self, f"{name}_constraint", None),
+            name=name,
+        )
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | int | None = None,
+        initializer: Initializer = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Regularizer = None,
+        constraint: Constraint = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a Variable of this layer.
+
+        Args:
+            shape: fully known; () for a scalar.
+            initializer: name or object; glorot_uniform for floats, zeros for others by default.
+            dtype: the policy's variable dtype by default.
+            trainable, regularizer, constraint, name: as they say.
+            autocast: whether it is read in the compute dtype of a mixed policy.
+            aggregation: how copies on several devices are joined.
+
+        Raises:
+            UsageError: when the shape is not fully known.
+        """
+        shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        dtype = dtype or self.dtype_policy.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        make = initializers.get(initializer)
+        name = name or f"weight_{len(self.own_variables())}"
+        path = "/".join((*self._path(), name))
+        variable = Variable(make, shape, dtype, trainable, name, path)
+        variable.autocast = autocast
+        variable.regularizer = _family_of(Regularizer)(regularizer)
+        variable.constraint = _family_of(Constraint)(constraint)
+        self.__dict__.setdefault("_weights", []).append(variable)
+        return variable
+
+    def own_variables(self) -> list[Variable]:
+        """Variables in this layer's own attributes, trainable ones first."""
+        found = [x for x in _reachable(self) if isinstance(x, Variable)]
+        return sorted(found, key=lambda v: not v.trainable)
+
+    def sublayers(self) -> list["Layer"]:
+        """Layers in this layer's own attributes, lists and dicts included, in attribute order."""
+        return [x for x in _reachable(self) if isinstance(x, Layer)]
+
+    def all_layers(self) -> Iterator["Layer"]:
+        """This layer, then everything inside it, each once."""
+        seen: set[int] = set()
+        todo: list[Layer] = [self]
+        while todo:
+            layer = todo.pop(0)
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                todo = [*layer.sublayers(), *todo]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All Variables: own ones first, then those of each sublayer in attribute order."""
+        return list(dict.fromkeys(v for x in self.all_layers() for v in x.own_variables()))
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All Variables that are saved: the same as `variables`."""
+        return self.variables
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """Variables that an optimizer may change."""
+        layers = (x for x in self.all_layers() if x.trainable)
+        return list(dict.fromkeys(v for x in layers for v in x.own_variables() if v.trainable))
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All other Variables."""
+        free = set(self.trainable_variables)
+        return [v for v in self.variables if v not in free]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Variables that an optimizer may change."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """All other Variables."""
+        return self.non_trainable_variables
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Values of all weights as NumPy arrays of their own."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights at once, or none. Raises UsageError where number or shapes differ."""
+        cells = self.weights
+        if len(cells) != len(weights):
+            raise UsageError(
+                "E-WEIGHTS",
+                f'"{self.name}" has {len(cells)} weights; {len(weights)} were given. '
+                f"Expected shapes: {[v.shape for v in cells][:8]}.",
+            )
+        for v, new in zip(cells, weights, strict=True):
+            if tuple(np.shape(new)) != v.shape:
+                raise UsageError(
+                    "E-WEIGHTS",
+                    f'weight "{v.path}" has shape {v.shape}; it was given shape {np.shape(new)}.',
+                )
+        for v, new in zip(cells, weights, strict=True):
+            v.assign(new)
+
+    def count_params(self) -> int:
+        """Number of scalars in all weights. Raises UsageError before the layer is built."""
+        if not self.built and not self.variables:
+            raise UsageError(
+                "E-UNBUILT",
+                f'"{self.name}" has no weights yet: call it on data or build(input_shape) first.',
+            )
+        return sum(int(np.prod(v.shape)) for v in self.weights)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put own values into `store` under "0", "1" …; override to say more."""
+        store.update((str(i), v.numpy()) for i, v in enumerate(self.own_variables()))
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Take own values from `store`. Raises UsageError where they do not fit."""
+        cells = self.own_variables()
+        if len(store) != len(cells):
+            raise UsageError(
+                "E-WEIGHTS", f'"{self.name}" has {len(cells)} variables; the file {len(store)}.'
+            )
+        for i, v in enumerate(cells):
+            v.assign(store[str(i)])
+
+    # ---------------------------------------------------------------- losses
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or its sum) to the loss, from within `call`."""
+        frame = state.frame()
+        if frame is not None:
+            frame.losses.extend(engine.np.sum(x) for x in tree.leaves(loss))
+
+    @property
+    def losses(self) -> list:
+        """What the last eager call added, and the weight regularizers' values now."""
+        return [*self.__dict__.get("_eager_losses", ()), *self.regularization_losses()]
+
+    def regularization_losses(self) -> list:
+        """One scalar for every trainable Variable that has a regularizer."""
+        return [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
+
+    # ---------------------------------------------------------------- facts
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """Dtype in which the layer keeps its Variables."""
+        return self.dtype_policy.variable_dtype
+
+    def _only_node(self) -> Node:
+        nodes = self.__dict__.get("_nodes", [])
+        if len(nodes) != 1:
+            raise UsageError(
+                "E-NODES",
+                f'"{self.name}" was called on {len(nodes)} symbolic inputs, so it has no single '
+                "input or output"
+                + (": call it on an Input first." if not nodes else ": ask the Tensors instead."),
+            )
+        return nodes[0]
+
+    @property
+    def input(self) -> Any:
+        """The Tensor(s) the layer was called on. Raises UsageError unless that was once."""
+        node = self._only_node()
+        return node.args[0] if node.args else node.outputs[0]
+
+    @property
+    def output(self) -> Any:
+        """The Tensor(s) the layer returned. Raises UsageError unless it was called once."""
+        outputs = self._only_node().outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape(s) of `input`."""
+        return _plain_shapes(tree.map_structure(lambda t: _Shape(t.shape), self.input))
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape(s) of `output`."""
+        return _plain_shapes(tree.map_structure(lambda t: _Shape(t.shape), self.output))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor arguments as plain data."""
+        config = super().get_config()
+        if "dtype" in config:
+            config["dtype"] = serialize(self.dtype_policy)
+        if self.activity_regularizer is not None and "activity_regularizer" not in config:
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
+        return config
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple:
+        """`self(*args)` with these values of Variables: `(outputs, new non-trainable values)`.
+
+        With `return_losses` a third item: the losses that the call added.
+        """
+        cells = [*self.trainable_variables, *self.non_trainable_variables]
+        values = [*trainable_variables, *non_trainable_variables]
+        outputs, news, losses = state.pure(self, cells)(values, *args, **kwargs)
+        found = (outputs, news[len(trainable_variables) :])
+        return (*found, losses) if return_losses else found
+
+
+def _family_of(annotated: Any) -> Callable[[Any], Any]:
+    """The `get` of the family behind an annotated field type."""
+    return next(m.fn for m in annotated.__metadata__ if isinstance(m, Convert))
+
+
+# ---------------------------------------------------------------- reading a layer's methods
+
+
+class CallSignature(NamedTuple):
+    """What a method's parameters ask for."""
+
+    names: tuple[str, ...]
+    training: bool
+    masks: tuple[str, ...]
+
+    def shapes(self, layer: Layer, args: tuple, kwargs: Mapping[str, Any]) -> tuple[list, dict]:
+        """Arguments for `build`: the first input's shape, or shapes by `<argument>_shape`."""
+        wanted = [n for n in self.names if n.endswith("_shape")]
+        given = dict(zip(call_signature(type(layer).call).names, args, strict=False))
+        given.update(kwargs)
+        if len(wanted) > 1:
+            known = {f"{n}_shape": _shape_of(x) for n, x in given.items()}
+            return [], {n: known[n] for n in wanted if n in known}
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        return ([_shape_of(first)] if self.names else []), {}
+
+
+@functools.lru_cache(maxsize=4096)
+def call_signature(method: Callable) -> CallSignature:
+    """The parameters of `call` or `build`, read once per function."""
+    method = inspect.unwrap(method)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    names = tuple(p.name for p in parameters if p.kind not in kinds)
+    masks = tuple(n for n in names if n == "mask" or n.endswith("_mask"))
+    return CallSignature(names, "training" in names, masks)
+
+
+def _building(build: Callable) -> Callable:
+    """Mark the layer as built once `build` has returned."""
+
+    @functools.wraps(build)
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+
+    return wrapped
+
+
+Layer.build = _building(Layer.build)  # the base's own, for layers without weights
+
+
+class _Shape:
+    """A shape that is not walked as a structure."""
+
+    def __init__(self, shape: Sequence[int | None]):
+        self.shape = tuple(shape)
+
+
+def _shape_of(x: Any) -> Any:
+    """The shape of an array or Tensor; a structure of shapes for a structure of them."""
+    return _plain_shapes(tree.map_structure(lambda a: _Shape(getattr(a, "shape", ())), x))
+
+
+def _plain_shapes(structure: Any) -> Any:
+    return tree.map_structure(lambda s: s.shape, structure)
+
+
+def _map_shapes(fn: Callable, shapes: Any) -> Any:
+    """`fn` over shapes, where a tuple or list of sizes is one shape."""
+    if isinstance(shapes, Mapping):
+        return {k: _map_shapes(fn, v) for k, v in shapes.items()}
+    if all(d is None or isinstance(d, (int, np.integer)) for d in shapes):
+        return fn(shapes)
+    return [_map_shapes(fn, s) for s in shapes]
+
+
+def _as_arrays(x: Any) -> Any:
+    """A nested list of numbers as one array; anything else as it is."""
+    if isinstance(x, list) and x and all(isinstance(v, (int, float)) for v in tree.leaves(x)):
+        return engine.array(np.asarray(x))
+    return x
+
+
+def _reachable(layer: Layer) -> list:
+    """Variables and Layers in attributes, and in lists, tuples and dicts there, each once."""
+    found: dict[int, Any] = {}
+
+    def look(x: Any) -> None:
+        if isinstance(x, (Variable, Layer)):
+            found.setdefault(id(x), x)
+        elif isinstance(x, (list, tuple)):
+            for item in x:
+                look(item)
+        elif isinstance(x, dict):
+            for item in x.values():
+                look(item)
+
+    for value in vars(layer).values():
+        look(value)
+    return list(found.values())

@@ -1,0 +1,55 @@
+"""The table of vectors."""
+
+from typing import Any
+
+from cornu import engine, ops
+from cornu.config import field
+from cornu.fields import Constraint, Initializer, Positive, Regularizer
+from cornu.layers.base import Layer
+
+
+class Embedding(Layer):
+    """`embeddings[x]`: a vector for every whole number from 0 to input_dim - 1.
+
+    Shapes: (batch, ...) of whole numbers gives (batch, ..., output_dim). Numbers outside the range
+    are found when data come in (`fit`, `predict`), not here.
+
+    Args:
+        input_dim: how many numbers there are, >= 1.
+        output_dim: length of the vectors, >= 1.
+        embeddings_initializer: how the table begins.
+        embeddings_regularizer: what the table adds to the loss.
+        embeddings_constraint: what is done to the table after every update.
+        mask_zero: whether 0 stands for "nothing here": the mask is then `x != 0`.
+
+    Example:
+        >>> Embedding(1000, 16)(Input((10,), dtype="int32")).shape
+        (None, 10, 16)
+    """
+
+    options = ("input_shape", "batch_shape")
+    input_dim: Positive
+    output_dim: Positive
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Regularizer = None
+    embeddings_constraint: Constraint = None
+    activity_regularizer: Regularizer = field(None, kw_only=True)
+    mask_zero: bool = False
+
+    autocast = False  # numbers that come as floats must not be rounded to a short dtype
+
+    def set_up(self) -> None:
+        """A mask goes on only where the layer makes one."""
+        super().set_up()
+        self.supports_masking = bool(self.mask_zero)
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))
+        self.embeddings.autocast = False  # only the rows that are read are cast
+
+    def call(self, x: Any) -> Any:
+        rows = ops.take(self.embeddings, engine.cast(x, "int32"), axis=0)
+        return engine.cast(rows, self.compute_dtype)  # (batch, ..., output_dim)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -1,0 +1,180 @@
+"""A piece of graph between inputs and outputs, as a functional model holds it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cornu import engine, graph, tree
+from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.graph import Node, Tensor
+from cornu.layers import Layer
+from cornu.state import Variable
+
+
+class Graph:
+    """What a functional model computes.
+
+    Args:
+        inputs: structure of Tensors to feed; they may lie in the middle of a graph.
+        outputs: structure of Tensors to compute.
+
+    Raises:
+        UsageError: where an output depends on something that is not among the inputs.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any):
+        self.inputs, self.outputs = inputs, outputs
+        self.input_leaves = _checked(inputs, "inputs")
+        self.output_leaves = _checked(outputs, "outputs")
+        self.plan = graph.ancestors(self.output_leaves, {id(t) for t in self.input_leaves})
+        self.layers = _layers(self.input_leaves, self.output_leaves, self.plan)
+        self.input_names = _unique([_name(t) for t in self.input_leaves])
+        self.output_names = _named_outputs(outputs, self.output_leaves)
+        _check_names(self.layers)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Variables that are read by ops of the graph, and not by a layer."""
+        found = [v for node in self.plan for v in node.variables]
+        layered = {v for layer in self.layers for v in layer.variables}
+        return [v for v in dict.fromkeys(found) if v not in layered]
+
+    def __call__(self, inputs: Any) -> Any:
+        """Values of the outputs for values of the inputs."""
+        values = tree.leaves(self.arrange(inputs))
+        feed = {
+            t: v if isinstance(v, Tensor) else engine.cast(v, t.dtype)
+            for t, v in zip(self.input_leaves, values, strict=True)
+        }
+        return graph.evaluate(self.outputs, feed, self.plan)
+
+    def arrange(self, inputs: Any) -> Any:
+        """What a user passed, in the structure of `self.inputs`: by name, or by position."""
+        wanted = self.input_names
+        if isinstance(inputs, Mapping) and not isinstance(self.inputs, Mapping):
+            given: Any = _by_name(inputs, wanted)
+        elif isinstance(inputs, Mapping):
+            keys = [str(k) for k in self.inputs]
+            by_key = all(k in inputs for k in self.inputs)
+            given = [inputs[k] for k in sorted(self.inputs)] if by_key else _by_name(inputs, keys)
+        else:
+            alone = len(wanted) == 1 and not _is_list_of(inputs, 1)
+            given = [inputs] if alone else inputs
+        leaves = list(given) if isinstance(given, (list, tuple)) else [given]
+        if tree.is_nested(self.inputs) and len(leaves) != len(wanted):
+            leaves = tree.leaves(inputs)
+        if len(leaves) != len(wanted):
+            raise UsageError(
+                "E-INPUTS",
+                f"model has {len(wanted)} inputs ({', '.join(wanted)}) but x has {len(leaves)}. "
+                f"Pass x=[{', '.join(wanted)}] or a dict by name.",
+            )
+        return tree.fill(self.inputs, leaves)
+
+
+def _is_list_of(x: Any, count: int) -> bool:
+    return isinstance(x, (list, tuple)) and len(x) == count and hasattr(x[0], "shape")
+
+
+def _by_name(inputs: Mapping, names: list[str]) -> list:
+    missing = [n for n in names if n not in inputs]
+    if missing:
+        raise UsageError(
+            "E-KEYS",
+            f'Missing data for input "{missing[0]}": x has the keys '
+            f"{sorted(map(str, inputs))}; the model expects {sorted(names)}.",
+        )
+    return [inputs[n] for n in names]
+
+
+def _checked(structure: Any, what: str) -> list[Tensor]:
+    leaves = tree.leaves(structure)
+    if not leaves:
+        raise UsageError("E-GRAPH", f"a Model needs {what}; got {shown(structure)}.")
+    for leaf in leaves:
+        if isinstance(leaf, Layer):
+            raise UsageTypeError(
+                "E-GRAPH",
+                f'{what} has the layer "{leaf.name}" itself; call it on a Tensor: '
+                f"{type(leaf).__name__}(…)(x).",
+            )
+        if not isinstance(leaf, Tensor):
+            verb = "come from calling layers on Input tensors" if what == "outputs" else "be Inputs"
+            raise UsageTypeError("E-GRAPH", f"{what} must {verb}; got {shown(leaf)}.")
+    return leaves
+
+
+def _name(tensor: Tensor) -> str:
+    return tensor.node.name if tensor.node is not None else tensor.name
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names):
+        count = seen.get(name, 0)
+        seen[name] = count + 1
+        if count:
+            names[i] = f"{name}_{count}"
+    return names
+
+
+def _named_outputs(outputs: Any, leaves: list[Tensor]) -> list[str]:
+    """Keys where the outputs are a dict, else the names of the layers that made them."""
+    if isinstance(outputs, Mapping):
+        return ["/".join(map(str, path)) for path in tree.paths(outputs)]
+    return _unique([_name(t) for t in leaves])
+
+
+def _layers(inputs: list[Tensor], outputs: list[Tensor], plan: list[Node]) -> list[Layer]:
+    """Layers in the order in which Keras lists them.
+
+    That is by depth (the longest way to an output), the deepest first; at one depth in the order
+    in which a walk from the outputs meets them. Files that list weights by layer rely on it.
+    """
+    starts = [t.node for t in inputs if t.node is not None]
+    nodes = {n.number: n for n in [*starts, *plan]}
+    fed = {id(t) for t in inputs}
+    depth = dict.fromkeys(nodes, 0)
+    for number in sorted(nodes, reverse=True):
+        for t in nodes[number].inputs if nodes[number] in plan else ():
+            if t.node is not None and t.node.number in nodes:
+                above = t.node.number
+                depth[above] = max(depth[above], depth[number] + 1)
+    met = _met_in_order(outputs, fed)
+    layers: dict[int, Layer] = {}
+    level: dict[int, int] = {}
+    for number, node in nodes.items():
+        if isinstance(node.op, Layer):
+            layers[id(node.op)] = node.op
+            level[id(node.op)] = max(level.get(id(node.op), 0), depth[number])
+    place = {key: i for i, key in enumerate(met)}
+    return sorted(layers.values(), key=lambda x: (-level[id(x)], place.get(id(x), len(place))))
+
+
+def _met_in_order(outputs: list[Tensor], fed: set[int]) -> list[int]:
+    """Ids of layers in the order of a depth-first walk from the outputs."""
+    met: dict[int, None] = {}
+    seen: set[int] = set()
+    todo = list(reversed(outputs))
+    while todo:
+        tensor = todo.pop()
+        node = tensor.node
+        if node is None or node.number in seen:
+            continue
+        seen.add(node.number)
+        met.setdefault(id(node.op))
+        if id(tensor) not in fed:
+            todo += reversed(node.inputs)
+    return list(met)
+
+
+def _check_names(layers: list[Layer]) -> None:
+    seen: dict[str, int] = {}
+    for i, layer in enumerate(layers):
+        if layer.name in seen:
+            raise UsageError(
+                "E-NAMES",
+                f'two layers have the name "{layer.name}": a '
+                f"{type(layers[seen[layer.name]]).__name__} at position {seen[layer.name]} and a "
+                f"{type(layer).__name__} at position {i}. Names must be unique in a model.",
+            )
+        seen[layer.name] = i

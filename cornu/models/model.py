@@ -1,0 +1,466 @@
+"""Model: a Layer made of a graph, a list, or a user's `call`, that can be trained."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cornu import graph, optimizers, tree
+from cornu.callbacks import History
+from cornu.config import attribute, field
+from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion
+from cornu.graph import Tensor
+from cornu.layers import Embedding, Layer
+from cornu.models.functional import Graph
+from cornu.models.summary import summarize
+from cornu.state import Variable
+from cornu.training import loop
+from cornu.training.objective import Objective
+
+
+class Model(Layer):
+    """A network with the means to train it.
+
+    `Model(inputs, outputs)` is the graph between Tensors (any structure of them, models and shared
+    layers inside). A subclass with its own `call` makes its layers in `__init__` and needs neither.
+
+    Args:
+        inputs: Tensors to feed, from `Input` or from anywhere in a graph.
+        outputs: Tensors to compute.
+        name: name of the model.
+
+    Example:
+        >>> x = Input((4,))
+        >>> model = Model(x, Dense(1)(x))
+        >>> model.compile("adam", "mse")
+    """
+
+    wire_module = "keras"
+    inputs: Any = field(None, config=False)
+    outputs: Any = field(None, config=False)
+
+    graph: Graph | None = attribute()
+    optimizer: Any = attribute()
+    objective: Objective | None = attribute()
+    compiled_with: Mapping[str, Any] | None = attribute()
+    history: History | None = attribute()
+    run_eagerly = False
+    stop_training = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Give every model its lock and its compiled programs, whatever `__init__` does."""
+        made = super().__new__(cls, *args, **kwargs)
+        made.__dict__["lock"] = threading.RLock()
+        made.__dict__["kept"] = {}
+        return made
+
+    def set_up(self) -> None:
+        """Lay out the graph, where there is one."""
+        super().set_up()
+        if (self.inputs is None) != (self.outputs is None):
+            raise UsageTypeError("E-GRAPH", "Model(inputs, outputs) needs both, or neither.")
+        if self.inputs is not None:
+            self.graph = Graph(self.inputs, self.outputs)
+            self.inputs, self.outputs = self.graph.input_leaves, self.graph.output_leaves
+            self.built = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("lock", "kept")}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept, lock=threading.RLock(), kept={})
+
+    def __deepcopy__(self, memo: dict) -> "Model":
+        import copy
+
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return twin
+
+    # ---------------------------------------------------------------- as a layer
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Compute the outputs; a subclass without a graph writes its own."""
+        if self.graph is None:
+            raise NotImplementedError(
+                f'{type(self).__name__} ("{self.name}") has neither inputs and outputs nor a call '
+                "method: write call(self, x)."
+            )
+        return self.graph(inputs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of this shape, batch first."""
+        if self.graph is None and input_shape is not None and not self.built:
+            self.built = True
+            given = _tensors(input_shape)
+            for phase in (True, False):
+                graph.infer(_Phase(self, phase), (given,), {})
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: the layers inside have given the outputs their masks."""
+        return None
+
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether, in inference, one row of a batch might influence another."""
+        ours = type(self).call.__module__.startswith("cornu.")
+        return not ours or any(x.mixes_rows for x in self.all_layers() if x is not self)
+
+    def sublayers(self) -> list[Layer]:
+        """Layers of the graph in Keras's order, then those in attributes."""
+        attributes = super().sublayers()
+        in_graph = self.graph.layers if self.graph is not None else []
+        return list({id(x): x for x in [*in_graph, *attributes]}.values())
+
+    def own_variables(self) -> list[Variable]:
+        """Variables in attributes, and those that ops of the graph read."""
+        found = super().own_variables()
+        return found if self.graph is None else [*found, *self.graph.variables]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers one level down."""
+        return self.sublayers()
+
+    @property
+    def input(self) -> Any:
+        """The Tensors to feed, in the structure they were given in."""
+        return super().input if self.graph is None else self.graph.inputs
+
+    @property
+    def output(self) -> Any:
+        """The Tensors computed, in the structure they were given in."""
+        return super().output if self.graph is None else self.graph.outputs
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name, or by its place in `layers`. Raises UsageError for an unknown one."""
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise UsageError(
+                    "E-LAYER", f'"{self.name}" has {len(layers)} layers; there is no {index}.'
+                )
+            return layers[index]
+        found = next((x for x in layers if x.name == name), None)
+        if found is None:
+            names = [x.name for x in layers]
+            raise UsageError(
+                "E-LAYER",
+                f'"{self.name}" has no layer "{name}". {suggestion(str(name), names)}'
+                f"Layers: {listed(names)}.",
+            )
+        return found
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], None] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print a table of the layers: output shapes, parameters, totals in bytes."""
+        text = summarize(self, line_length, expand_nested, show_trainable)
+        (print_fn or print)(text)
+
+    # ---------------------------------------------------------------- training
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained. A failed call leaves the model as it was.
+
+        Args:
+            optimizer: name or `Optimizer`.
+            loss: name, function or `Loss`; a list or dict of them for several outputs.
+            metrics, weighted_metrics: lists of names, functions or `Metric`s; by output too.
+            loss_weights: numbers by output.
+            run_eagerly: run Python on every step, to debug; slow.
+            steps_per_execution, jit_compile, auto_scale_loss: taken for Keras's sake. Steps are
+                always compiled, and how many run in one go is chosen by itself.
+
+        Raises:
+            UsageError: for an unknown name, with the nearest one.
+        """
+        chosen = optimizers.get(optimizer)
+        if not hasattr(chosen, "apply"):
+            raise UsageError(
+                "E-OPTIMIZER",
+                f"optimizer must be a name or an Optimizer; got {shown(optimizer)}. "
+                'Say e.g. model.compile("adam", "mse").',
+            )
+        objective = Objective(loss, loss_weights, metrics, weighted_metrics)
+        self.optimizer, self.objective, self.run_eagerly = chosen, objective, bool(run_eagerly)
+        self.compiled_with = {
+            "optimizer": chosen,
+            "loss": loss,
+            "metrics": metrics,
+            "loss_weights": loss_weights,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+        self.kept.clear()
+        if self.built:
+            self.kept["trainable"] = self.trainable_variables
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self.objective is not None
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | Sequence[float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> History:
+        """Train for a number of epochs.
+
+        Args:
+            x: inputs: an array, a list or dict of arrays, or anything that yields
+                `(x, y)` or `(x, y, sample_weight)` batches.
+            y: targets, in the structure of the outputs.
+            batch_size: samples of a step, 32 by default.
+            epochs: number of the last epoch; `initial_epoch` is that of the first, from 0.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch.
+            callbacks: a `Callback` or a list of them.
+            validation_split: last part of the data to judge by, from 0 up to 1.
+            validation_data: `(x, y)` or `(x, y, sample_weight)` to judge by.
+            shuffle: whether every epoch has its own order.
+            class_weight: weight of each class, by index.
+            sample_weight: weight of each sample, or of each time step.
+            steps_per_epoch: steps of an epoch; all data once by default.
+            validation_steps, validation_batch_size, validation_freq: the same for validation.
+
+        Returns:
+            The `History` of all figures.
+
+        Raises:
+            UsageError: for data that cannot be right, before anything is compiled.
+        """
+        said = {k: v for k, v in locals().items() if k not in ("self", "x", "y")}
+        return loop.fit(self, x, y, said)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics over data: a number, a list, or a dict with `return_dict`."""
+        said = {k: v for k, v in locals().items() if k not in ("self", "x", "y")}
+        return loop.evaluate(self, x, y, said)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Outputs for all samples as NumPy arrays, in the structure of the model's outputs."""
+        if verbose == 0 and not callbacks and steps is None:
+            known = self.kept.get("predictor")
+            found = known.small(x, 32 if batch_size is None else batch_size) if known else None
+            if found is not None:
+                return found
+        said = {"batch_size": batch_size, "verbose": verbose, "steps": steps}
+        return loop.predict(self, x, {**said, "callbacks": callbacks})
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One training step on one batch; returns this batch's loss and metrics."""
+        said = {"sample_weight": sample_weight, "class_weight": class_weight}
+        return loop.train_on_batch(self, x, y, {**said, "return_dict": return_dict})
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics of one batch, without training."""
+        said = {"sample_weight": sample_weight, "return_dict": return_dict}
+        return loop.test_on_batch(self, x, y, said)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch, as NumPy arrays."""
+        return loop.predict_on_batch(self, x)
+
+    def reset_metrics(self) -> None:
+        """Begin all running figures again."""
+        if self.objective is not None:
+            self.objective.reset()
+
+    @property
+    def metrics(self) -> list:
+        """The loss tracker and the metrics, once they are known."""
+        return [] if self.objective is None else self.objective.all_metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Log keys in the order of `evaluate`'s values."""
+        return [] if self.objective is None else list(self.objective.keys)
+
+    # ---------------------------------------------------------------- asked by training/
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in the order of `input_leaves`."""
+        return self.graph.input_names if self.graph is not None else []
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in the order of `output_leaves`."""
+        if self.graph is not None:
+            return self.graph.output_names
+        known = self.kept.get("outputs")
+        return ["output"] if known is None else _pseudo_names(known)
+
+    def input_leaves(self) -> list[Tensor]:
+        """The Tensors to feed; empty for a model that takes what it is given."""
+        return self.graph.input_leaves if self.graph is not None else []
+
+    def arrange_inputs(self, x: Any) -> Any:
+        """What a user passed, in the structure that `call` takes."""
+        return x if self.graph is None else self.graph.arrange(x)
+
+    def output_leaves(self, outputs: Any) -> list:
+        """The outputs as a list."""
+        return tree.leaves(outputs)
+
+    def output_specs(self, batch: Any) -> list[Tensor]:
+        """Shapes and dtypes of the outputs, unknown sizes None."""
+        if self.graph is not None:
+            return self.graph.output_leaves
+        if "outputs" not in self.kept:
+            self.ensure_built(batch.x)
+        return graph.tensors(self.kept["outputs"])
+
+    def ensure_built(self, x: Any) -> None:
+        """Make the weights for inputs like `x`, and learn the structure of the outputs."""
+        if self.graph is not None:
+            return
+        given = tree.map_structure(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype)), x)
+        self._build_from((given,), {})
+        if "outputs" not in self.kept and self.graph is None:
+            for phase in (True, False):  # layers used in one phase only are built here too
+                self.kept["outputs"] = graph.infer(_Phase(self, phase), (given,), {})
+
+    def embedded_inputs(self, x: Any) -> list[tuple[Any, Embedding]]:
+        """Pairs of an input array and the Embedding that reads it directly."""
+        if self.graph is None:
+            return []
+        by_tensor = dict(zip(map(id, self.graph.input_leaves), tree.leaves(x), strict=False))
+        return [
+            (by_tensor[id(t)], node.op)
+            for node in self.graph.plan
+            if isinstance(node.op, Embedding)
+            for t in node.inputs
+            if id(t) in by_tensor
+        ]
+
+    def require_compiled(self, train: bool) -> None:
+        """Raise UsageError unless `compile` was called."""
+        if self.objective is None:
+            raise UsageError(
+                "E-COMPILE",
+                f'"{self.name}" must be compiled first, e.g. model.compile("adam", "mse").',
+            )
+
+    def bind_objective(self, batch: Any) -> None:
+        """Fit losses and metrics to the outputs and to targets like those of `batch`."""
+        assert self.objective is not None
+        self.ensure_built(batch.x)
+        if not self.objective.bound:
+            self.objective.bind(self.output_names, self.output_specs(batch), batch.y)
+
+    def trainable_at_compile(self) -> list[Variable]:
+        """What the optimizer changes: what was trainable when `compile` was called.
+
+        Warns, once, when that is no longer what the layers say.
+        """
+        now = self.trainable_variables
+        then = self.kept.setdefault("trainable", now)
+        if now != then and not self.kept.get("warned of trainable"):
+            if set(then) - set(self.variables) or not set(now) <= set(self.variables):
+                self.kept["trainable"] = then = now
+            else:
+                self._warn_of_trainable(then, now)
+        return then
+
+    def _warn_of_trainable(self, then: list[Variable], now: list[Variable]) -> None:
+        import warnings
+
+        self.kept["warned of trainable"] = True
+        changed = set(then) ^ set(now)
+        names = [x.name for x in self.all_layers() if changed & set(x.own_variables())]
+        warnings.warn(
+            f"layers changed trainable since compile: {listed(names)}. Training goes on as "
+            "compiled; call compile() again to make it count.",
+            stacklevel=6,
+        )
+
+
+class _Phase:
+    """A model called in one phase, for tracing."""
+
+    def __init__(self, model: Model, training: bool):
+        self.model, self.training = model, training
+        self.__name__ = model.name
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.model.variables
+
+    def __call__(self, x: Any) -> Any:
+        return self.model(x, training=self.training)
+
+
+def _pseudo_names(outputs: Any) -> list[str]:
+    """Names for outputs that no graph names."""
+    if isinstance(outputs, Mapping):
+        return ["/".join(map(str, path)) for path in tree.paths(outputs)]
+    count = len(tree.leaves(outputs))
+    return ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)]
+
+
+def _tensors(shapes: Any) -> Any:
+    """Tensors for a shape, or a structure of shapes."""
+    if isinstance(shapes, Mapping):
+        return {k: _tensors(v) for k, v in shapes.items()}
+    if all(d is None or isinstance(d, int) for d in shapes):
+        return Tensor(shapes)
+    return [_tensors(s) for s in shapes]

@@ -1,0 +1,172 @@
+"""Sequential: a Model made of a list."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cornu import tree
+from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.graph import Tensor
+from cornu.layers import Input, InputLayer, Layer
+from cornu.models.functional import Graph
+from cornu.models.model import Model
+
+
+class Sequential(Model):
+    """Layers one after another.
+
+    The input's shape is known from an `Input` as first item, from a first layer's `input_shape=`,
+    or from the first data; the weights are made then.
+
+    Args:
+        layers: the layers, in order.
+        name: name of the model.
+
+    Example:
+        >>> model = Sequential([Input((4,)), Dense(8, activation="relu"), Dense(1)])
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        self.stack: list[Layer] = []
+        self.start: Tensor | None = None
+        self.end: Any = None
+        self._graph: Graph | None = None
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        if isinstance(layers, Layer):
+            layers = [layers]
+        for layer in layers or ():
+            self.add(layer)
+
+    @property
+    def graph(self) -> Graph | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The graph from input to output, once the input's shape is known."""
+        if self._graph is None and self.start is not None and self.stack:
+            self._graph = Graph(self.start, self.end)
+        return self._graph
+
+    @property
+    def inputs(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The Tensors to feed, once known."""
+        return [self.start] if self.start is not None else None
+
+    @inputs.setter
+    def inputs(self, value: Any) -> None:
+        """Set by the layers."""
+
+    @property
+    def outputs(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The Tensors computed, once known."""
+        return tree.leaves(self.end) if self.start is not None else None
+
+    @outputs.setter
+    def outputs(self, value: Any) -> None:
+        """Set by the layers."""
+
+    def add(self, layer: Any) -> None:
+        """Put a layer at the end. Raises UsageTypeError for what is no layer."""
+        if isinstance(layer, Tensor) and isinstance(getattr(layer.node, "op", None), InputLayer):
+            layer = layer.node.op  # pyright: ignore[reportOptionalMemberAccess]
+        if isinstance(layer, type):
+            raise UsageTypeError(
+                "E-LAYER-CLASS",
+                f"add() takes layers; got {shown(layer)}. Did you forget the parentheses: "
+                f"{layer.__name__}(…)?",
+            )
+        if not isinstance(layer, Layer):
+            raise UsageTypeError("E-LAYER-CLASS", f"add() takes layers; got {shown(layer)}.")
+        if isinstance(layer, InputLayer):
+            self._begin(layer.output)
+            return
+        self._check_name(layer)
+        if self.start is None and not self.stack:
+            self._begin_from(layer)
+        if self.start is not None:
+            self.end = layer(self.end)
+            self.built = True
+        self.stack.append(layer)
+        self._changed()
+
+    def _begin(self, tensor: Tensor) -> None:
+        if self.stack or self.start is not None:
+            raise UsageError("E-INPUT-LAYER", "an Input must come first in a Sequential.")
+        self.start = self.end = tensor
+
+    def _begin_from(self, layer: Layer) -> None:
+        """Begin from what the first layer says of its input."""
+        if isinstance(layer, Model) and layer.graph is not None:
+            leaves = layer.graph.input_leaves
+            if len(leaves) == 1:
+                self._begin(Input(batch_shape=leaves[0].shape, dtype=leaves[0].dtype))
+        elif layer.declared_shape is not None:
+            self._begin(Input(batch_shape=layer.declared_shape))
+
+    def _check_name(self, layer: Layer) -> None:
+        taken = {x.name: i for i, x in enumerate(self.stack)}
+        if layer.name in taken:
+            raise UsageError(
+                "E-NAMES",
+                f'two layers have the name "{layer.name}": a '
+                f"{type(self.stack[taken[layer.name]]).__name__} at position {taken[layer.name]} "
+                f"and a {type(layer).__name__} at position {len(self.stack)}. Names must be "
+                "unique in a model.",
+            )
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer away and return it. Raises UsageError when there is none."""
+        if not self.stack:
+            raise UsageError("E-EMPTY-MODEL", f'"{self.name}" has no layers to pop.')
+        last = self.stack.pop()
+        if self.start is not None:
+            nodes = last.__dict__.get("_nodes", [])
+            made = next((n for n in reversed(nodes) if _same(n.outputs, self.end)), None)
+            self.end = made.args[0] if made is not None else self.start
+        self._changed()
+        return last
+
+    def _changed(self) -> None:
+        self._graph = None
+        self.kept.clear()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order, without the input's."""
+        return list(self.stack)
+
+    def sublayers(self) -> list[Layer]:
+        """The layers in order."""
+        return list(self.stack)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of this shape, batch first."""
+        if self.start is not None or input_shape is None:
+            return
+        if not self.stack:
+            raise UsageError("E-EMPTY-MODEL", f'"{self.name}" has no layers: add() some first.')
+        layers, self.stack = self.stack, []
+        try:
+            self._begin(Input(batch_shape=(None, *tuple(input_shape)[1:])))
+            for layer in layers:
+                self.end = layer(self.end)
+                self.stack.append(layer)
+        except Exception:
+            self.stack, self.start, self.end = layers, None, None
+            raise
+        self._graph = None
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Apply the layers in order."""
+        if self.graph is not None:
+            return self.graph(inputs)
+        if not self.stack:
+            return inputs
+        raise UsageError("E-UNBUILT", f'"{self.name}" is not built yet: call build(input_shape).')
+
+
+def _same(outputs: list, end: Any) -> bool:
+    leaves = tree.leaves(end)
+    return len(outputs) == len(leaves) and all(a is b for a, b in zip(outputs, leaves, strict=True))

@@ -1,0 +1,352 @@
+"""State, and the one ambient object.
+
+A `Variable` is the only mutable thing there is. A `Frame` is what a running computation sees
+besides its arguments: the values of Variables, the training flag, randomness, the compute dtype,
+masks. It also keeps what the computation leaves behind: new values and losses. `pure` turns a
+function that reads and assigns Variables into one from values to values, which an engine can
+compile.
+"""
+
+import functools
+import random
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from cornu import engine, settings
+from cornu.errors import UsageError, shown
+
+
+class Variable:
+    """A named cell with a value of fixed shape and dtype.
+
+    `value` reads the current Frame and falls back to the cell's own slot; `assign` writes to the
+    Frame if there is one. So the slot is never touched while a computation is being traced.
+
+    Args:
+        value: array-like, or a function `(shape, dtype) -> array` when `shape` is given.
+        shape: shape of the value, needed only with a function.
+        dtype: dtype name; the value's own where that is not float64, else `settings.floatx()`.
+        trainable: whether an optimizer may change it.
+        name: last part of `path`; `path` is the name within a layer or model ("dense/kernel").
+
+    Raises:
+        UsageError: when a shape is not fully known.
+    """
+
+    __array_priority__ = 1000
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        value: Any,
+        shape: Sequence[int] | None = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        path: str | None = None,
+    ):
+        self.name = name or "variable"
+        self.path = path or self.name
+        self.trainable = trainable
+        self.autocast = True
+        self.regularizer: Callable | None = None
+        self.constraint: Callable | None = None
+        if callable(value) and not hasattr(value, "shape"):
+            value = value(_known(shape, self.path), dtype=dtype or settings.floatx())
+        if isinstance(value, Variable):
+            value = value.value
+        self._value = settled(value, dtype)
+        self.shape = tuple(self._value.shape)
+        self.dtype = dtype_name(self._value)
+
+    @property
+    def value(self) -> Any:
+        """The value in the current Frame, else the cell's own."""
+        frame = _frame.get()
+        if frame is None:
+            return self._value
+        value = frame.bound.get(self, self._value)
+        if frame.dtype is not None and self.autocast and self.dtype in settings.FLOATS:
+            return engine.cast(value, frame.dtype)
+        return value
+
+    def assign(self, value: Any) -> "Variable":
+        """Set a new value of the same shape. Raises UsageError where shapes differ."""
+        if isinstance(value, Variable):
+            value = value.value
+        shape = tuple(np.shape(value))
+        if shape != self.shape:
+            raise UsageError(
+                "E-ASSIGN",
+                f'variable "{self.path}" has shape {self.shape}; it was given shape {shape}.',
+            )
+        frame = _frame.get()
+        if frame is None:
+            self._value = settled(value, self.dtype)
+        else:
+            frame.bound[self] = engine.cast(value, self.dtype)
+        return self
+
+    def assign_add(self, value: Any) -> "Variable":
+        """Add to the value."""
+        return self.assign(self.value + value)
+
+    def assign_sub(self, value: Any) -> "Variable":
+        """Subtract from the value."""
+        return self.assign(self.value - value)
+
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array of its own."""
+        return np.array(self.value)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype, copy=True if copy is None else copy)
+
+    def __jax_array__(self) -> Any:
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy().item(), spec) if spec and not self.shape else repr(self)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.path}, shape {self.shape}, {self.dtype}>"
+
+    def __deepcopy__(self, memo: dict) -> "Variable":
+        twin = object.__new__(Variable)
+        memo[id(self)] = twin
+        twin.__dict__.update(self.__dict__)
+        twin._value = np.array(self._value)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_value": np.array(self._value)}
+
+
+def _known(shape: Sequence[int] | None, path: str) -> tuple[int, ...]:
+    if shape is None or any(d is None for d in shape):
+        raise UsageError(
+            "E-SHAPE-UNKNOWN",
+            f'variable "{path}" needs a fully known shape; got {shown(shape)}.',
+        )
+    return tuple(int(d) for d in shape)
+
+
+def settled(value: Any, dtype: str | None) -> Any:
+    """`value` as an array that nobody else holds, in `dtype` or the dtype it came in."""
+    if not isinstance(value, (np.ndarray, np.generic, int, float, list)) and engine.is_array(value):
+        return value if dtype in (None, dtype_name(value)) else engine.cast(value, dtype)
+    if dtype == "bfloat16":
+        return engine.array(value, dtype)
+    array = np.array(value, dtype=dtype)
+    if dtype is None and array.dtype.kind == "f":
+        array = array.astype(settings.floatx())
+    return array
+
+
+def dtype_name(x: Any) -> str:
+    """The dtype's name: "float32"."""
+    dtype = getattr(x, "dtype", None)
+    return str(np.asarray(x).dtype if dtype is None else dtype)
+
+
+class Frame:
+    """What one computation sees besides its arguments, and what it leaves.
+
+    Attributes:
+        bound: Variable -> value, for reading and for what was assigned.
+        training: True, False, or None where nobody said.
+        key: random key (engine array), or None where draws come from the process's own seeds.
+        dtype: compute dtype of mixed precision, or None.
+        losses: what `add_loss` and activity regularizers left.
+        path: names of the layers entered, outermost first.
+        custom_objects: name -> class or function, for `deserialize`.
+    """
+
+    def __init__(
+        self,
+        bound: Any = (),
+        training: bool | None = None,
+        key: Any = None,
+        dtype: str | None = None,
+    ):
+        self.bound = dict(bound)
+        self.training = training
+        self.key = key
+        self.dtype = dtype
+        self.losses: list = []
+        self.metrics: dict[str, Any] = {}
+        self.masks: dict[int, tuple] = {}
+        self.path: tuple[str, ...] = ()
+        self.custom_objects: dict[str, Any] = {}
+        self.draws = Draws()
+
+    def child(self, **changes: Any) -> "Frame":
+        """A Frame that shares everything with this one but what `changes` says."""
+        twin = object.__new__(Frame)
+        twin.__dict__.update(self.__dict__)
+        twin.__dict__.update(changes)
+        return twin
+
+    def __enter__(self) -> "Frame":
+        self._token = _frame.set(self)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _frame.reset(self._token)
+
+
+class Draws:
+    """Counts the random draws of a Frame, so that a node evaluated twice draws the same twice."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.begun: dict[int, int] = {}
+
+    @contextmanager
+    def of(self, number: int) -> Iterator[None]:
+        """While node `number` runs: count on from where it began the first time."""
+        latest = self.count
+        self.count = self.begun.setdefault(number, latest)
+        yield
+        self.count = max(self.count, latest)
+
+
+_frame: ContextVar[Frame | None] = ContextVar("frame", default=None)
+
+
+def frame() -> Frame | None:
+    """The Frame in force, or None outside any computation."""
+    return _frame.get()
+
+
+def training() -> bool:
+    """Whether the running computation is a training step."""
+    current = _frame.get()
+    return current is not None and bool(current.training)
+
+
+@contextmanager
+def within(**changes: Any) -> Iterator[Frame]:
+    """A Frame like the one in force (or a fresh one) with `changes`."""
+    current = _frame.get()
+    with (current or Frame()).child(**changes) as inner:
+        yield inner
+
+
+def pure(
+    fn: Callable, variables: Sequence[Variable], **conditions: Any
+) -> Callable[..., tuple[Any, list, list]]:
+    """`fn`, which reads and assigns `variables`, as a function of their values.
+
+    The result takes the values first, then `fn`'s own arguments, and returns
+    `(result, new values, losses)`. `conditions` go to the Frame (`training`, `key`, `dtype`).
+    """
+
+    @functools.wraps(fn)
+    def run(values: Sequence, *args: Any, **kwargs: Any) -> tuple[Any, list, list]:
+        with Frame(zip(variables, values, strict=True), **conditions) as inner:
+            result = fn(*args, **kwargs)
+        return result, [inner.bound[v] for v in variables], inner.losses
+
+    return run
+
+
+# ---------------------------------------------------------------- masks
+
+_eager_masks: dict[int, tuple] = {}
+
+
+def mask_of(x: Any) -> Any:
+    """The mask that travels with array `x`, or None."""
+    current = _frame.get()
+    found = current.masks.get(id(x)) if current is not None else None
+    if found is None or found[0]() is not x:
+        found = _eager_masks.get(id(x))
+    return None if found is None or found[0]() is not x else found[1]
+
+
+def any_eager_masks() -> bool:
+    """Whether any array outside a Frame carries a mask."""
+    return bool(_eager_masks)
+
+
+def set_mask(x: Any, mask: Any) -> None:
+    """Let `mask` travel with array `x`; a mask of None takes it away."""
+    current = _frame.get()
+    known = current.masks if current is not None else _eager_masks
+    key = id(x)
+    if mask is None:
+        known.pop(key, None)
+    elif current is not None:
+        known[key] = ((lambda: x), mask)
+    else:
+        known[key] = (weakref.ref(x, lambda _: known.pop(key, None)), mask)
+
+
+# ---------------------------------------------------------------- randomness
+
+
+class Seeds:
+    """Where numbers come from outside a Frame: one seed, and a count of what was taken."""
+
+    def __init__(self) -> None:
+        self.set(int(np.random.SeedSequence().generate_state(1)[0]))
+
+    def set(self, seed: int) -> None:
+        """Begin again from `seed`."""
+        self.seed, self.taken = seed, 0
+
+    def next(self) -> int:
+        """A fresh 32-bit number, the same sequence for the same seed."""
+        self.taken += 1
+        return int(np.random.SeedSequence((self.seed, self.taken)).generate_state(1)[0])
+
+
+seeds = Seeds()
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed everything that draws numbers: Cornu, NumPy's old global state and Python's `random`.
+
+    Raises UsageError unless `seed` is a whole number from 0 to 2**32 - 1.
+    """
+
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise UsageError(
+            "E-SEED", f"seed must be a whole number from 0 to 2**32 - 1; got {shown(seed)}."
+        )
+    random.seed(int(seed))
+    np.random.seed(int(seed))
+    seeds.set(int(seed))
+
+
+def draw_key(seed: int | None = None) -> Any:
+    """A random key for one draw: from `seed` if given, else the Frame's next, else the process's.
+
+    Within a Frame that has a key, a `seed` is mixed with it, so that every step draws anew.
+    """
+    current = _frame.get()
+    if current is None or current.key is None:
+        return engine.key(seeds.next() if seed is None else seed)
+    current.draws.count += 1
+    key = engine.fold(current.key, current.draws.count)
+    return key if seed is None else engine.fold(key, seed)

@@ -1,0 +1,1 @@
+"""Training: objectives, data, compiled steps and the one pass over the data."""

@@ -1,0 +1,536 @@
+"""An engine is supported when this passes: every member of the protocol does what it says."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contracts.checks import Case, assert_close, check_slopes, in_float64, slopes, wide
+from contracts.engine_table import ROWS, Row, some
+from cornu import engine, settings
+from cornu.engine import Engine, Spec
+
+MEMBERS = sorted(
+    {n for n, v in vars(Engine).items() if inspect.isfunction(v) and n[0] != "_"}
+    | set(inspect.get_annotations(Engine))
+)
+DRAWS = 200_000
+SIGMAS = 5
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_every_member_has_a_row_or_a_test(member: str):
+    here = vars(sys.modules[__name__])
+    assert member in {row.member for row in ROWS} or f"test_{member}" in here
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.label)
+def test_values(row: Row):
+    found = getattr(engine, row.member)(*row.args)
+    assert_close(found, row.reference(*wide(row.args)), rtol=2e-5, atol=2e-5)
+
+
+def _member(row: Row):
+    return lambda *args: getattr(engine, row.member)(*args)
+
+
+CASES = {row.label: Case(_member(row), row.reference, row.args, row.wrt) for row in ROWS if row.wrt}
+
+
+@pytest.fixture(scope="module")
+def found_slopes() -> dict:
+    return dict(zip(CASES, slopes(list(CASES.values())), strict=True))
+
+
+@pytest.mark.parametrize("label", CASES)
+def test_gradients(label: str, found_slopes: dict):
+    check_slopes(CASES[label], found_slopes[label])
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.member in ("conv", "pool")], ids=lambda row: row.label
+)
+def test_half_precision_stays(row: Row):
+    specs = [Spec(x.shape, "bfloat16") for x in row.args if isinstance(x, np.ndarray)]
+    rest = row.args[len(specs) :]
+    found = engine.infer(lambda *xs: getattr(engine, row.member)(*xs, *rest), *specs)
+    assert found.dtype == "bfloat16"
+
+
+def test_conv_transpose_is_the_adjoint_of_conv():
+    """<conv(x, k), y> = <x, conv_transpose(y, k)>, with the margins turned round."""
+    x, kernel, y = some(2, 7, 6, 3), some(3, 2, 3, 4), some(2, 4, 5, 4)
+    ahead = engine.conv(x, kernel, (2, 1), [(1, 1), (0, 0)], (1, 1), 1)
+    assert ahead.shape == y.shape
+    back = engine.conv_transpose(y, kernel, (2, 1), [(1, 1), (1, 1)], (1, 1))
+    assert back.shape == x.shape
+    assert np.vdot(ahead, y) == pytest.approx(np.vdot(x, back), rel=1e-4)
+
+
+def test_pool_of_whole_numbers():
+    x = np.array([[-5, -3, -9, -1]], "int32")[..., None]
+    assert np.ravel(engine.pool(x, "max", (2,), (2,), "VALID")).tolist() == [-3, -1]
+
+
+# ---------------------------------------------------------------- arrays
+
+
+def test_name():
+    assert engine.name == settings.current().engine
+
+
+def test_np():
+    """The namespace has every name that Cornu asks it for."""
+    folder = Path(inspect.getfile(Engine)).parents[1]
+    texts = [p.read_text() for p in folder.rglob("*.py") if "engine" not in p.parts]
+    asked = {name for text in texts for name in re.findall(r"\bengine\.np\.([\w.]+)", text)}
+    assert "linalg.norm" in asked
+    for path in asked:
+        owner = engine.np
+        for part in path.split("."):
+            if not part or not hasattr(owner, part):
+                raise AssertionError(f"engine.np.{path} is asked for and not there")
+            owner = getattr(owner, part)
+            if callable(owner):
+                break
+
+
+def test_array():
+    assert engine.array([1.0, 2.0]).dtype == "float32"
+    assert engine.array(np.zeros(2)).dtype == "float32"
+    assert engine.array(np.zeros(2, "float16")).dtype == "float16"
+    assert engine.array([1, 2]).dtype.kind == "i"
+    assert engine.array([True]).dtype == "bool"
+    assert engine.array([1, 2], "float32").dtype == "float32"
+    with in_float64():
+        assert engine.array([1.0]).dtype == "float64"
+
+
+def test_numpy():
+    x = engine.numpy(engine.array([[1.0, 2.0]]))
+    assert type(x) is np.ndarray
+    assert x.tolist() == [[1.0, 2.0]]
+
+
+def test_is_array():
+    assert engine.is_array(engine.array([1.0]))
+    for other in (np.zeros(1), [1.0], 1.0, None):
+        assert not engine.is_array(other)
+
+
+def test_is_traced():
+    seen = []
+
+    def look(x):
+        seen.append((engine.is_traced(x), engine.is_array(x)))
+        return x
+
+    engine.jit(look)(engine.array([1.0]))
+    assert seen == [(True, True)]
+    assert not engine.is_traced(engine.array([1.0]))
+
+
+def test_cast_leaves_what_fits():
+    x, y = engine.array([1.0]), np.zeros(1, "float32")
+    assert engine.cast(x, "float32") is x
+    assert engine.cast(y, "float32") is y
+    assert engine.cast(x, "bfloat16").dtype == "bfloat16"
+
+
+def test_put():
+    tree = {"a": np.ones(64, "float32"), "b": (np.zeros(64, "float32"),)}
+    placed = engine.put(tree, copy=True)
+    tree["a"][:] = 5
+    tree["b"][0][:] = 5
+    assert np.all(placed["a"] == 1)
+    assert np.all(placed["b"][0] == 0)
+    again = engine.put(placed, copy=True)
+    engine.jit(lambda x: x + 1, donate=(0,))(again["a"])
+    assert np.all(placed["a"] == 1), "a copy must not share memory with what it was made from"
+
+
+def test_wait():
+    tree = {"a": engine.array([1.0])}
+    assert engine.wait(tree)["a"] is tree["a"]
+
+
+def test_native_kernels():
+    assert re.match(r"\w+", engine.native_kernels())
+
+
+def test_cache_folder(tmp_path: Path):
+    """The folder asked for, open to nobody else; none where the cache is switched off."""
+    code = "from cornu import engine; print(engine.cache_folder())"
+
+    def told(**environment: str) -> str:
+        full = {k: v for k, v in os.environ.items() if not k.startswith(("CORNU", "JAX"))}
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env={**full, **environment},
+            cwd=Path(inspect.getfile(Engine)).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    folder = Path(told(CORNU_CACHE_DIR=str(tmp_path)))
+    assert folder.is_relative_to(tmp_path)
+    assert folder.stat().st_mode & 0o077 == 0
+    assert told(CORNU_CACHE="0") == "None"
+
+
+def test_devices():
+    assert all(isinstance(d, str) for d in engine.devices())
+    assert engine.devices()
+
+
+def test_versions():
+    assert re.match(r"\d+\.\d+", engine.versions()[engine.name])
+
+
+# ---------------------------------------------------------------- functions of functions
+
+
+def test_infer():
+    def fn(x, both):
+        return {"y": engine.matmul(x, both[0]), "z": (both[1] > 0, engine.np.argmax(x, -1))}
+
+    specs = (Spec((3, 4), "float32"), [Spec((4, 2), "float32"), Spec((5,), "int32")])
+    found = engine.infer(fn, *specs)
+    real = fn(np.zeros((3, 4), "float32"), [np.zeros((4, 2), "float32"), np.zeros(5, "int32")])
+    for spec, value in ((found["y"], real["y"]), *zip(found["z"], real["z"], strict=True)):
+        assert spec == Spec(value.shape, str(value.dtype))
+
+
+def _convolves(x):
+    return engine.np.sum(engine.conv(x, np.ones((3, 1, 1), "float32"), (1,), "SAME", (1,), 1) ** 2)
+
+
+def test_traits():
+    x = Spec((2, 8, 1), "float32")
+    assert engine.traits(lambda x: engine.np.sum(x * x), x) == set()
+    nested = {
+        "plain": _convolves,
+        "jit": engine.jit(_convolves),
+        "grad": engine.value_and_grad(engine.jit(_convolves)),
+        "jit of grad": engine.jit(engine.value_and_grad(engine.jit(_convolves))),
+        "checkpoint": engine.value_and_grad(engine.checkpoint(_convolves)),
+        "loop": lambda x: engine.loop(0, 3, lambda i, s: s + _convolves(x), 0.0),
+        "scan": lambda x: engine.scan(lambda s, _: (s + _convolves(x), s), 0.0, None, 3),
+        "cond": lambda x: engine.cond(x[0, 0, 0] > 0, _convolves, engine.np.sum, x),
+        "vmap": lambda x: engine.vmap(_convolves)(x[None]),
+    }
+    found = {name: engine.traits(fn, x) for name, fn in nested.items()}
+    assert found == dict.fromkeys(nested, {"convolution"})
+
+
+def test_loops_pay():
+    assert engine.loops_pay(set()) is True
+    assert isinstance(engine.loops_pay({"convolution"}), bool)
+
+
+def test_jit():
+    traced = []
+
+    def fn(x, power):
+        traced.append(power)
+        return x**power
+
+    compiled = engine.jit(fn, static=(1,))
+    for power in (2, 3, 2):
+        assert_close(compiled(engine.array([1.0, 2.0]), power), np.array([1.0, 2.0]) ** power, 0, 0)
+    assert traced == [2, 3]
+    compiled(engine.array([1.0, 2.0, 3.0]), 2)
+    assert traced == [2, 3, 2]
+
+
+def test_jit_donates():
+    """A donated argument is gone afterwards, and the others are not."""
+    step = engine.jit(lambda state, x: state + x, donate=(0,))
+    state, x = engine.put(np.ones(1000, "float32"), copy=True), engine.array(np.ones(1000))
+    after = step(state, x)
+    assert np.all(after == 2)
+    assert np.all(x == 1)
+    with pytest.raises(RuntimeError):
+        np.asarray(state)
+
+
+def test_value_and_grad():
+    def fn(weights, x):
+        return engine.np.sum(weights["a"] * x**2) + 3 * weights["b"], weights["b"] + 1
+
+    weights = {"a": np.array([1.0, 2.0], "float32"), "b": np.float32(5)}
+    x = np.array([3.0, 4.0], "float32")
+    (value, more), slopes = engine.value_and_grad(fn, has_aux=True)(weights, x)
+    assert (float(value), float(more)) == (9 + 32 + 15, 6)
+    assert_close(slopes, {"a": x**2, "b": np.float32(3)}, 0, 0)
+
+
+def test_stop_gradient_is_a_constant():
+    fn = engine.value_and_grad(lambda x: engine.np.sum(engine.stop_gradient(x) * x))
+    assert_close(fn(np.array([2.0, 3.0], "float32")), (np.float32(13), np.array([2.0, 3.0])), 0, 0)
+
+
+def test_custom_gradient():
+    def forward(x, y):
+        return x * y, (x, y)
+
+    def backward(saved, slope):
+        return 10 * saved[1] * slope, 100 * saved[0] * slope
+
+    fn = engine.custom_gradient(lambda x, y: x * y, forward, backward)
+    assert float(fn(2.0, 3.0)) == 6
+    value, slopes = engine.value_and_grad(lambda both: fn(*both))((np.float32(2), np.float32(3)))
+    assert (float(value), *map(float, slopes)) == (6, 30, 200)
+
+
+def test_checkpoint():
+    """The same value and gradient, the function run again on the way back."""
+    runs = []
+
+    def fn(x):
+        runs.append(1)
+        return engine.np.sum(engine.np.sin(x) ** 2)
+
+    x = some(5)
+    plain = engine.value_and_grad(lambda x: engine.np.sum(engine.np.sin(x) ** 2))(x)
+    assert_close(engine.value_and_grad(engine.checkpoint(fn))(x), plain, 1e-6, 1e-6)
+    assert_close(plain[1], 2 * np.sin(x) * np.cos(x), 1e-5, 1e-6)
+
+
+def test_vmap():
+    x, y = some(4, 3), some(3)
+    assert_close(engine.vmap(engine.np.dot, (0, None))(x, y), x @ y, 1e-5, 1e-6)
+    assert_close(engine.vmap(lambda x: x[0] - x[1], 1)(x), x[0] - x[1], 1e-6, 1e-6)
+
+
+# ---------------------------------------------------------------- loops
+
+
+def test_loop():
+    def body(i, state):
+        return state[0] + i * i, state[1] * 2
+
+    expected = (0, 1)
+    for i in range(2, 7):
+        expected = body(i, expected)
+    assert_close(engine.loop(2, 7, body, (0, 1)), expected, 0, 0)
+    run = engine.jit(lambda stop: engine.loop(0, stop, body, (0, 1)))
+    assert_close(run(3), (0 + 1 + 4, 8), 0, 0)
+    assert_close(engine.loop(3, 3, body, (5, 6)), (5, 6), 0, 0)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("unroll", [1, 2])
+def test_scan(reverse: bool, unroll: int):
+    xs = {"a": some(5, 2), "b": np.arange(5, dtype="float32")}
+
+    def fn(state, x):
+        state = state * 0.5 + x["a"] * x["b"]
+        return state, state.sum()
+
+    state, ys = np.zeros(2), {}
+    for i in reversed(range(5)) if reverse else range(5):
+        state, ys[i] = fn(state, {"a": xs["a"][i].astype("float64"), "b": float(xs["b"][i])})
+    expected = (state, np.array([ys[i] for i in range(5)]))
+    start = np.zeros(2, "float32")
+    found = engine.scan(fn, start, xs, reverse=reverse, unroll=unroll)
+    assert_close(found, expected, 1e-5, 1e-6)
+
+
+def test_scan_without_xs():
+    state, ys = engine.scan(lambda s, _: (s * 2, s), 1, None, 4)
+    assert (int(state), ys.tolist()) == (16, [1, 2, 4, 8])
+
+
+def test_while_loop():
+    """Collatz's steps from 27, as Python counts them."""
+
+    def step(state):
+        n, count = state
+        return engine.np.where(n % 2 == 0, n // 2, 3 * n + 1), count + 1
+
+    n, count = 27, 0
+    while n != 1:
+        n, count = n // 2 if n % 2 == 0 else 3 * n + 1, count + 1
+    found = engine.while_loop(lambda state: state[0] != 1, step, (np.int32(27), np.int32(0)))
+    assert tuple(map(int, found)) == (1, count)
+
+
+def test_cond():
+    choose = engine.jit(
+        lambda p, x, y: engine.cond(p, lambda x, y: x - y, lambda x, y: x * y, x, y)
+    )
+    assert float(choose(True, 5.0, 3.0)) == 2
+    assert float(choose(False, 5.0, 3.0)) == 15
+
+
+def test_slices_from_computed_starts():
+    x = some(5, 4)
+    taken = engine.jit(lambda i: engine.slice(x, (i, i + 1), (2, 3)))(1)
+    assert_close(taken, _clamped(x, 1, 2), 0, 0)
+    put = engine.jit(lambda i: engine.put_slice(x, np.zeros((1, 4), "float32"), (i, 0)))(3)
+    assert_close(put, np.where(np.arange(5)[:, None] == 3, 0, x), 0, 0)
+
+
+def _clamped(x, row, column):
+    """A block of 2 by 3; one that would reach over the edge moves back."""
+    column = min(column, x.shape[1] - 3)
+    return x[row : row + 2, column : column + 3]
+
+
+# ---------------------------------------------------------------- randomness
+
+
+def _sure(found: float, expected: float, deviation: float, draws: int = DRAWS) -> None:
+    """A mean over `draws` lies within 5 standard errors."""
+    assert abs(found - expected) < SIGMAS * deviation / np.sqrt(draws)
+
+
+def _unlike(a: np.ndarray, b: np.ndarray) -> None:
+    """No visible correlation."""
+    a, b = np.ravel(a).astype("float64"), np.ravel(b).astype("float64")
+    _sure(float(np.corrcoef(a, b)[0, 1]), 0, 1, a.size)
+
+
+def test_key():
+    keys = [np.asarray(engine.key(s)) for s in (0, 1, 2**32 - 1, 2**32, -1)]
+    assert all(k.shape == (2,) and k.dtype == "uint32" for k in keys)
+    assert len({k.tobytes() for k in keys}) == len(keys)
+    assert np.array_equal(engine.key(5), engine.key(5))
+
+
+def test_fold():
+    """New keys for new numbers, the same whether computed ahead or within a compiled function."""
+    key = engine.key(3)
+    folded = [np.asarray(engine.fold(key, n)) for n in range(1000)]
+    assert len({f.tobytes() for f in folded}) == 1000
+    assert all(f.shape == (2,) and f.dtype == "uint32" for f in folded)
+    within = engine.jit(engine.fold)
+    for n in (0, 1, 999):
+        assert np.array_equal(within(key, n), folded[n])
+    other = [np.asarray(engine.fold(engine.key(4), n)).tobytes() for n in range(1000)]
+    assert not {f.tobytes() for f in folded} & set(other)
+    nested = {np.asarray(engine.fold(f, 1)).tobytes() for f in folded}
+    assert len(nested) == 1000
+
+
+def test_fold_spreads_bits():
+    """Each bit of a folded key is 1 half of the time, and flips half of the time with the next."""
+    count = 2000
+    words = np.stack([np.asarray(engine.fold(engine.key(3), n)) for n in range(count)])
+    bits = (words[:, :, None] >> np.arange(32, dtype="uint32")) & 1
+    for share in (bits.mean(0), (bits[1:] != bits[:-1]).mean(0)):
+        assert np.abs(share - 0.5).max() < SIGMAS * 0.5 / np.sqrt(count - 1)
+
+
+DRAWN = {
+    "uniform": (lambda key, n: engine.uniform(key, (n,), -1.0, 3.0, "float32"), 1, 4 / 12**0.5),
+    "normal": (lambda key, n: engine.normal(key, (n,), "float32"), 0, 1),
+    # variance of N(0, 1) within ±2: 1 - 4 φ(2) / (2 Φ(2) - 1) = 0.7737
+    "truncated_normal": (
+        lambda key, n: engine.truncated_normal(key, (n,), "float32"),
+        0,
+        0.77374**0.5,
+    ),
+    "integers": (lambda key, n: engine.integers(key, (n,), -2, 5, "int32"), 1, 2),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_draws(name: str):
+    """Mean, deviation, repetition, and independence of keys and neighbours."""
+    draw, mean, deviation = DRAWN[name]
+    key = engine.key(11)
+    x = np.asarray(draw(key, DRAWS)).astype("float64")
+    _sure(x.mean(), mean, deviation)
+    kurtosis = np.mean((x - mean) ** 4) / deviation**4
+    _sure(np.mean((x - mean) ** 2), deviation**2, deviation**2 * np.sqrt(kurtosis - 1))
+    assert np.array_equal(x, draw(key, DRAWS))
+    one, two = (np.asarray(draw(engine.fold(key, n), DRAWS)) for n in (0, 1))
+    _unlike(one, two)
+    _unlike(x, one)
+    _unlike(x[1:], x[:-1])
+
+
+def test_uniform():
+    x = np.asarray(engine.uniform(engine.key(1), (DRAWS,), 2.0, 5.0, "float32"))
+    assert x.dtype == "float32"
+    assert 2 <= x.min() < 2.001 and 4.999 < x.max() < 5
+    counts = np.histogram(x, 10, (2, 5))[0]
+    for count in counts:
+        _sure(count / DRAWS, 0.1, np.sqrt(0.1 * 0.9))
+
+
+def test_normal():
+    """Shares within 1, 2 and 3 deviations, from tables of the normal distribution."""
+    x = np.abs(engine.normal(engine.key(1), (100, DRAWS // 100), "float32"))
+    assert x.shape == (100, DRAWS // 100)
+    for bound, share in ((1, 0.682689), (2, 0.954500), (3, 0.997300)):
+        _sure(np.mean(x < bound), share, np.sqrt(share * (1 - share)))
+
+
+def test_truncated_normal():
+    x = np.asarray(engine.truncated_normal(engine.key(1), (DRAWS,), "float32"))
+    assert 1.99 < np.abs(x).max() <= 2
+    share = 0.682689 / 0.954500
+    _sure(np.mean(np.abs(x) < 1), share, np.sqrt(share * (1 - share)))
+
+
+def test_integers():
+    x = np.asarray(engine.integers(engine.key(1), (DRAWS,), 3, 9, "int32"))
+    assert x.dtype == "int32"
+    values, counts = np.unique(x, return_counts=True)
+    assert values.tolist() == [3, 4, 5, 6, 7, 8]
+    for count in counts:
+        _sure(count / DRAWS, 1 / 6, np.sqrt(5 / 36))
+
+
+@pytest.mark.parametrize("probability", [0.5, 0.9, 0.2, 0.999])
+def test_keep(probability: float):
+    deviation = np.sqrt(probability * (1 - probability))
+    draw = engine.jit(lambda key: engine.keep(key, (400, DRAWS // 400), probability))
+    key = engine.key(5)
+    folded = [np.asarray(draw(engine.fold(key, n))) for n in range(6)]
+    seeds = [np.asarray(draw(engine.key(n))) for n in range(6)]
+    for kept in (*folded, *seeds):
+        assert kept.dtype == "bool" and kept.shape == (400, DRAWS // 400)
+        _sure(kept.mean(), probability, deviation)
+        _unlike(kept[:, 1:], kept[:, :-1])
+        _unlike(kept[1:], kept[:-1])
+    for family in (folded, seeds):
+        for one, two in zip(family, family[1:], strict=False):
+            _unlike(one, two)
+            _unlike(one.ravel()[1:], two.ravel()[:-1])
+    _unlike(draw(engine.key(1)), draw(engine.key(2**32)))  # its other half
+    assert np.array_equal(folded[0], draw(engine.fold(key, 0)))
+
+
+def test_keep_by_row_and_column():
+    """No row or column is kept more often than chance has it."""
+    kept = np.asarray(engine.keep(engine.key(0), (512, 512), 0.5))
+    for axis in (0, 1):
+        share = kept.mean(axis)
+        assert np.abs(share - 0.5).max() < SIGMAS * 0.5 / np.sqrt(512)
+        assert share.std() == pytest.approx(0.5 / np.sqrt(512), rel=0.2)
+
+
+def test_keep_at_the_ends():
+    assert np.all(engine.keep(engine.key(0), (1000,), 1.0))
+    assert not np.any(engine.keep(engine.key(0), (1000,), 0.0))
+    assert engine.keep(engine.key(0), (), 0.5).shape == ()
+    assert engine.keep(engine.key(0), (0, 3), 0.5).shape == (0, 3)
+
+
+def test_permutation():
+    orders = [np.asarray(engine.permutation(engine.key(n), 100)) for n in range(50)]
+    assert all(sorted(o.tolist()) == list(range(100)) for o in orders)
+    assert len({o.tobytes() for o in orders}) == 50
+    assert np.array_equal(orders[0], engine.permutation(engine.key(0), 100))
+    places = np.stack(orders).mean(0)
+    assert np.abs(places - 49.5).max() < SIGMAS * np.sqrt((100**2 - 1) / 12 / 50)
