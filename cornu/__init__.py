@@ -43,29 +43,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = (
-    "activations",
-    "callbacks",
-    "config",
-    "constraints",
-    "datasets",
-    "engine",
-    "graph",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
-    "models",
-    "ops",
-    "optimizers",
-    "random",
-    "regularizers",
-    "saving",
-    "state",
-    "tree",
-    "utils",
-)
-
 _HOMES = {
     "DTypePolicy": "cornu.policy",
     "Function": "cornu.graph",
@@ -118,6 +95,8 @@ __all__ = [
     "tree",
     "utils",
 ]
+
+_MODULES = frozenset(__all__) - _HOMES.keys() - {"__version__"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,12 +4,13 @@ The formulas are ops (`cornu/ops/activation.py`); here are only the names, the d
 that differ from the ops', and the way to and from plain data.
 """
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cornu import config as _config
+from cornu import engine as _engine
 from cornu.config import Family
+from cornu.errors import warn
 from cornu.ops import activation as _ops
 from cornu.ops.activation import (
     celu,
@@ -92,11 +93,11 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 def softmax(x: Any, axis: Any = -1) -> Any:
     """`exp(x) / sum(exp(x))` along `axis`. Warns where that axis has size 1."""
     shape = getattr(x, "shape", None)
-    if shape and isinstance(axis, int) and -len(shape) <= axis < len(shape) and shape[axis] == 1:
-        warnings.warn(
+    known = bool(shape) and isinstance(axis, int) and -len(shape) <= axis < len(shape)
+    if known and shape[axis] == 1 and not _engine.is_traced(x):  # a model names the layer instead
+        warn(
             f"softmax over axis {axis} of shape {tuple(shape)}, which has size 1, always returns "
-            "1. Did you mean sigmoid?",
-            stacklevel=2,
+            "1. Did you mean sigmoid?"
         )
     return _ops.softmax(x, axis)
 

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import (
     Any,
     ClassVar,
+    Literal,
     NamedTuple,
     Self,
     dataclass_transform,
@@ -71,16 +72,17 @@ class Field(NamedTuple):
     kw_only: bool = False
     config: bool = True
     descriptor: Any = None
+    type: Any = Any
 
 
 def field(
-    default: Any = REQUIRED, *, kw_only: bool = False, config: bool = True, descriptor: Any = None
+    *, default: Any = REQUIRED, kw_only: bool = False, config: bool = True, descriptor: Any = None
 ) -> Any:
     """Say more about a field than its default; a `descriptor` stands in for the plain attribute."""
     return Field("", default, kw_only, config, descriptor)
 
 
-def attribute(default: Any = None, *, init: bool = False) -> Any:
+def attribute(*, default: Any = None, init: Literal[False] = False) -> Any:
     """An annotated attribute that is no constructor argument: only a default on the class."""
     return Field("", default, config=False, descriptor=NOT_A_FIELD)
 
@@ -172,7 +174,7 @@ def _declared(cls: type, annotations: Mapping[str, Any]) -> dict[str, Field]:
         if isinstance(default, Field) and default.descriptor is NOT_A_FIELD:
             setattr(cls, name, default.default)
         elif isinstance(default, Field):
-            found[name] = default._replace(name=name)
+            found[name] = default._replace(name=name, type=annotation)
             if default.descriptor is not None:
                 setattr(cls, name, default.descriptor)
             elif default.default is REQUIRED:
@@ -180,7 +182,7 @@ def _declared(cls: type, annotations: Mapping[str, Any]) -> dict[str, Field]:
             else:
                 setattr(cls, name, default.default)
         else:
-            found[name] = Field(name, default)
+            found[name] = Field(name, default, type=annotation)
     return found
 
 
@@ -194,10 +196,12 @@ def _signature(cls: type[Configurable]) -> inspect.Signature:
         # a required field after an optional one can only be given by name
         late = optional and f.default is REQUIRED
         kind = kinds.KEYWORD_ONLY if f.kw_only or late else kinds.POSITIONAL_OR_KEYWORD
-        parameters.append(kinds(f.name, kind, default=f.default))
+        parameters.append(kinds(f.name, kind, default=f.default, annotation=f.type))
     parameters.sort(key=lambda p: p.kind)
-    parameters += [kinds(name, kinds.KEYWORD_ONLY, default=None) for name in cls.options]
-    return inspect.Signature(parameters)
+    parameters += [
+        kinds(name, kinds.KEYWORD_ONLY, default=None, annotation=Any) for name in cls.options
+    ]
+    return inspect.Signature(parameters, return_annotation=None)
 
 
 def _constructor(cls: type[Configurable]) -> Callable:
@@ -271,7 +275,7 @@ def _converters_of(cls: type[Configurable]) -> dict[str, Callable]:
         hints = get_type_hints(cls, include_extras=True)
         found = {name: converter(hints[name]) for name in cls.fields if name in hints}
         cls._converters = {name: convert for name, convert in found.items() if convert}
-    return cls.__dict__["_converters"]
+    return cls._converters or {}
 
 
 def _own_config_is_wanted(cls: type) -> bool:
@@ -299,7 +303,10 @@ def _recorded(self: Configurable) -> dict[str, Any]:
             )
         else:
             found[name] = value
-    if "name" in type(self).fields and "name" not in found:
+    takes_name = "name" in signature.parameters or any(
+        p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()
+    )
+    if takes_name and "name" in type(self).fields and "name" not in found:
         found["name"] = getattr(self, "name", None)
     return found
 

@@ -5,17 +5,19 @@ The codes are listed in `docs/errors.md`. Nothing here knows a framework.
 """
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
-SHOWN_LENGTH = 60
+SHOWN_LENGTH, MESSAGE_LENGTH = 60, 600
 
 
 class UsageError(ValueError):
     """A call that cannot work as written. `code` is stable and listed in `docs/errors.md`."""
 
     def __init__(self, code: str, message: str):
-        super().__init__(f"{message} [{code}]")
+        super().__init__(f"{_cut(message, MESSAGE_LENGTH - len(code) - 3)} [{code}]")
         self.code = code
 
 
@@ -23,8 +25,24 @@ class UsageTypeError(TypeError):
     """A value of a type that an argument cannot take. `code` as in `UsageError`."""
 
     def __init__(self, code: str, message: str):
-        super().__init__(f"{message} [{code}]")
+        super().__init__(f"{_cut(message, MESSAGE_LENGTH - len(code) - 3)} [{code}]")
         self.code = code
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, showing the line of the user's code that led here."""
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=depth + 1)
+
+
+def _is_ours(module: str) -> bool:
+    return module.split(".")[0] == "cornu"
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -42,7 +60,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """`Did you mean "relu"? ` where a near name exists, else an empty string."""
+    """`Did you mean "relu"? ` where a near name exists, else an empty string.
+
+    Several names that begin with what was typed are all offered, up to 3.
+    """
+    known = [k for k in known if isinstance(k, str)]
+    typed = str(name).lower()
+    begun = [k for k in known if len(typed) > 2 and k.lower().startswith(f"{typed}_")]
+    if 1 < len(begun) <= 3:
+        return "Did you mean " + " or ".join(f'"{k}"' for k in sorted(begun)) + "? "
     near = nearest(name, known)
     return f'Did you mean "{near}"? ' if near else ""
 
@@ -73,10 +99,14 @@ def shown(value: Any) -> str:
     """A short description of any value: an array by shape and dtype, never by its numbers."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and dtype is not None:
-        return f"{type(value).__name__} of shape {tuple(shape)}, {dtype}"
+        if tuple(shape) == () and hasattr(value, "item"):
+            return f"{_cut(str(value), SHOWN_LENGTH)} ({dtype})"
+        return f"{type(value).__name__.removesuffix('Impl')} of shape {tuple(shape)}, {dtype}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    text = repr(value)
-    if len(text) > SHOWN_LENGTH:
-        text = text[: SHOWN_LENGTH - 1] + "…"
+    if callable(value) and getattr(value, "__name__", ""):
+        return f"the function {value.__name__}"
+    if type(value).__repr__ is object.__repr__:
+        return f"an object of class {type(value).__name__}"
+    text = _cut(repr(value), SHOWN_LENGTH)
     return text if isinstance(value, (str, type(None))) else f"{text} ({type(value).__name__})"

@@ -8,26 +8,24 @@ nobody writes shape functions.
 
 import functools
 import itertools
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from cornu import engine, settings, state, tree
 from cornu.engine import Spec
-from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.errors import UsageError, UsageTypeError, listed, shown
+from cornu.operators import Operators, give_operators
 from cornu.state import Frame, Variable
 
-PROBES = (2520, 5040)
-"""Sizes tried for an unknown dimension: far apart, and divisible by every number up to 10."""
+PROBES = (5040, 10080)
+"""Sizes tried for an unknown dimension: far apart, divisible by every number up to 10, and 16."""
 
 Shape = tuple[int | None, ...]
 
 _numbers = itertools.count()
 
 
-class Tensor:
+class Tensor(Operators):
     """A symbolic value: output `index` of `node`, or a placeholder that must be fed.
 
     Attributes:
@@ -36,9 +34,6 @@ class Tensor:
         node: the Node that makes it; None for a bare placeholder.
         name: a name for messages and feeds.
     """
-
-    __array_priority__ = 1000
-    __array_ufunc__ = None
 
     def __init__(
         self,
@@ -186,6 +181,7 @@ def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], size: int) -> A
         )
         scene = Frame(zip(variables, values, strict=True), key=engine.key(0))
         scene.custom_objects = outer.custom_objects if outer is not None else {}
+        scene.probing = True
         with scene:
             return _arrays_only(fn(*inner_args, **inner_kwargs))
 
@@ -235,9 +231,10 @@ def _read(x: Any) -> Any:
 # ---------------------------------------------------------------- walks
 
 
-def ancestors(outputs: Sequence[Tensor], known: set[int] | frozenset[int] = frozenset()) -> list:
+def ancestors(outputs: Sequence[Tensor], known: Collection[int] = frozenset()) -> list:
     """The Nodes that `outputs` need, in birth order, stopping at tensors whose id is `known`.
 
+    `known` may map ids to names, which a message then lists.
     Raises UsageError for a placeholder that is reached and not known.
     """
     found: dict[int, Node] = {}
@@ -246,20 +243,21 @@ def ancestors(outputs: Sequence[Tensor], known: set[int] | frozenset[int] = froz
         tensor, reader = todo.pop()
         node = tensor.node
         if node is None or (not node.inputs and getattr(node.op, "is_placeholder", False)):
-            raise _unfed(tensor, reader)
+            raise _unfed(tensor, reader, known)
         if node.number not in found:
             found[node.number] = node
             todo += [(t, node) for t in node.inputs if id(t) not in known]
     return [found[number] for number in sorted(found)]
 
 
-def _unfed(tensor: Tensor, reader: Node | None) -> UsageError:
+def _unfed(tensor: Tensor, reader: Node | None, known: Collection[int]) -> UsageError:
     by = f' (read by "{reader.name}")' if reader else ""
     name = tensor.node.name if tensor.node else tensor.name
     return UsageError(
         "E-DISCONNECTED",
-        f'output depends on Input "{name}", shape {tensor.shape}{by}, which is not in inputs=[…]. '
-        "Add it to the inputs.",
+        f'output depends on Input "{name}", shape {tensor.shape}{by}, which is not in '
+        f"inputs=[{listed(known.values()) if isinstance(known, Mapping) else '…'}]. Add it to the "
+        "inputs.",
     )
 
 
@@ -405,44 +403,4 @@ class Function:
         return result
 
 
-# ---------------------------------------------------------------- Python's operators
-
-_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor".split()
-_COMPARE = "lt le gt ge".split()
-_UNARY = "neg pos abs invert".split()
-
-
-def _give_operators(cls: type) -> None:
-    """Python's arithmetic on `cls`, each operator an op."""
-    for name in _BINARY:
-        recorded = op(getattr(operator, f"{name}_" if name in ("and", "or") else name))
-        setattr(cls, f"__{name}__", lambda a, b, f=recorded: f(a, _operand(b)))
-        setattr(cls, f"__r{name}__", lambda a, b, f=recorded: f(_operand(b), a))
-    for name in _COMPARE:
-        recorded = op(getattr(operator, name))
-        setattr(cls, f"__{name}__", lambda a, b, f=recorded: f(a, _operand(b)))
-    for name in _UNARY:
-        recorded = op(getattr(operator, name))
-        setattr(cls, f"__{name}__", lambda a, f=recorded: f(a))
-    item = op(_item)
-    cls.__getitem__ = lambda a, where, f=item: f(a, _Key(where))  # pyright: ignore
-
-
-class _Key:
-    """An index, kept whole: slices and Ellipsis are no structure to walk."""
-
-    def __init__(self, where: Any):
-        self.where = where
-
-
-def _item(x: Any, key: _Key) -> Any:
-    return x[key.where]
-
-
-def _operand(x: Any) -> Any:
-    """Float64 NumPy operands become floatx, as data does; Python numbers stay weakly typed."""
-    return engine.array(x) if isinstance(x, np.ndarray) else x
-
-
-for _cls in (Tensor, Variable):
-    _give_operators(_cls)
+give_operators(op)

@@ -88,7 +88,7 @@ def _whole(value: Any, owner: str, name: str) -> Any:
 def _number(value: Any, owner: str, name: str) -> Any:
     if isinstance(value, str) or isinstance(value, bool):
         raise UsageTypeError("E-TYPE", f"{owner}: {name} must be a number; got {shown(value)}.")
-    return value
+    return value.item() if isinstance(value, np.generic) else value  # np.float64 would widen
 
 
 def converter(hint: Any) -> Callable | None:

@@ -19,9 +19,10 @@ import numpy as np
 
 from cornu import engine, settings
 from cornu.errors import UsageError, shown
+from cornu.operators import Operators
 
 
-class Variable:
+class Variable(Operators):
     """A named cell with a value of fixed shape and dtype.
 
     `value` reads the current Frame and falls back to the cell's own slot; `assign` writes to the
@@ -37,9 +38,6 @@ class Variable:
     Raises:
         UsageError: when a shape is not fully known.
     """
-
-    __array_priority__ = 1000
-    __array_ufunc__ = None
 
     def __init__(
         self,
@@ -179,6 +177,7 @@ class Frame:
         losses: what `add_loss` and activity regularizers left.
         path: names of the layers entered, outermost first.
         custom_objects: name -> class or function, for `deserialize`.
+        probing: whether only shapes are asked for, with made-up sizes for unknown dimensions.
     """
 
     def __init__(
@@ -197,6 +196,7 @@ class Frame:
         self.masks: dict[int, tuple] = {}
         self.path: tuple[str, ...] = ()
         self.custom_objects: dict[str, Any] = {}
+        self.probing = False
         self.draws = Draws()
 
     def child(self, **changes: Any) -> "Frame":

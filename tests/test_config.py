@@ -40,7 +40,7 @@ class Brick(Configurable):
     data_format: fields.DataFormat = None
     axis: fields.Axis = -1
     shape: fields.Shape = None
-    note: str = field(None, kw_only=True, config=False)
+    note: str = field(default=None, kw_only=True, config=False)
 
 
 # ---------------------------------------------------------------- fields make the constructor

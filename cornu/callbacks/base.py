@@ -94,12 +94,9 @@ class Callback:
 
 
 def overrides(callback: Any, hooks: Iterable[str]) -> bool:
-    """Whether a callback says something of its own in one of `hooks`."""
-    return any(
-        getattr(type(callback), hook, None) not in (None, getattr(Callback, hook))
-        or hook in vars(callback)
-        for hook in hooks
-    )
+    """Whether a callback says something of its own in one of `hooks`, on its class or itself."""
+    found = ((getattr(callback, hook, None), getattr(Callback, hook)) for hook in hooks)
+    return any(own is not None and getattr(own, "__func__", own) is not base for own, base in found)
 
 
 class CallbackList:

@@ -33,7 +33,9 @@ class Progbar:
         self.done = 0
         self._shown = 0
 
-    def update(self, done: int, figures: Mapping[str, Any] | None = None, last: bool = False):
+    def update(
+        self, done: int, figures: Mapping[str, Any] | None = None, last: bool = False
+    ) -> None:
         """Show that `done` steps are over."""
         self.done = done
         if self.verbose == 0 or (not last and (self.verbose == 2 or not self._is_watched())):

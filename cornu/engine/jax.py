@@ -5,13 +5,14 @@ Works on JAX 0.10 (Python 3.11) and 0.11 (3.12 and later).
 
 import os
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any
 
 import jax
 import jax.numpy as np
-import jaxlib
 import numpy as host
 from jax import lax
+from jax.core import Tracer
 
 from cornu import settings
 from cornu.engine import Spec
@@ -23,9 +24,19 @@ def _follow(current: settings.Settings) -> None:
     jax.config.update("jax_enable_x64", current.floatx == "float64")
 
 
+def cache_folder() -> str | None:
+    """Where compiled programs are kept, or None."""
+    return jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def devices() -> list[str]:
+    """The devices in sight, in words."""
+    return [f"{d.platform}:{d.id} {d.device_kind}" for d in jax.devices()]
+
+
 def _keep_compiled_programs() -> None:
     """Compiled programs stay on disk, in a private folder, unless the user chose otherwise."""
-    if jax.config.jax_compilation_cache_dir or os.environ.get("CORNU_CACHE") == "0":
+    if cache_folder() or os.environ.get("CORNU_CACHE") == "0":
         return
     folder = settings.cache_directory() / "xla"
     try:
@@ -59,7 +70,7 @@ def is_array(x: Any) -> bool:
 
 def is_traced(x: Any) -> bool:
     """Whether `x` is being traced."""
-    return isinstance(x, jax.core.Tracer)
+    return isinstance(x, Tracer)
 
 
 def cast(x: Any, dtype: str) -> Any:
@@ -70,8 +81,8 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 def put(tree: Any, copy: bool = False) -> Any:
-    """A structure of arrays placed on the default device."""
-    return jax.tree.map(lambda x: np.array(x, copy=copy or None), tree)
+    """A structure of arrays placed on the default device; nothing is compiled for it."""
+    return jax.tree.map(lambda x: jax.device_put(host.array(x) if copy else x), tree)
 
 
 def wait(tree: Any) -> Any:
@@ -92,7 +103,12 @@ def _struct(tree: Any) -> Any:
 
 def infer(fn: Callable, *specs: Any) -> Any:
     """The `Spec`s of `fn(*arrays)`, computing nothing."""
-    found = jax.eval_shape(fn, *_struct(specs))
+    try:
+        found = jax.eval_shape(fn, *_struct(specs))
+    except Exception as error:  # a message for users does not speak of JAX's frames
+        notes = getattr(error, "__notes__", [])
+        notes[:] = [note for note in notes if "JAX has removed" not in note]
+        raise
     return jax.tree.map(lambda s: Spec(tuple(s.shape), str(s.dtype)), found)
 
 
@@ -222,7 +238,7 @@ def conv_transpose(
         x,
         kernel,
         tuple(strides),
-        [tuple(p) for p in padding],
+        [(low, high) for low, high in padding],
         rhs_dilation=tuple(dilation),
         dimension_numbers=_channels_last(x.ndim),
         transpose_kernel=True,
@@ -337,19 +353,9 @@ def native_kernels() -> str:
     return "none: plain XLA"
 
 
-def cache_folder() -> str | None:
-    """Where compiled programs are kept, or None."""
-    return jax.config.jax_compilation_cache_dir
-
-
-def devices() -> list[str]:
-    """The devices in sight, in words."""
-    return [f"{d.platform}:{d.id} {d.device_kind}" for d in jax.devices()]
-
-
 def versions() -> dict[str, str]:
     """Versions of JAX's parts."""
-    return {"jax": jax.__version__, "jaxlib": jaxlib.__version__}
+    return {"jax": jax.__version__, "jaxlib": metadata.version("jaxlib")}
 
 
 def numpy(x: Any) -> host.ndarray:

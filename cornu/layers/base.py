@@ -40,7 +40,7 @@ class _DType:
         return None if layer is None else layer.dtype_policy.variable_dtype
 
     def __set__(self, layer: "Layer", value: Any) -> None:
-        layer.dtype_policy = policy.get(value)
+        layer.__dict__["dtype_policy"] = policy.get(value)
 
 
 class Layer(Configurable):
@@ -66,10 +66,12 @@ class Layer(Configurable):
 
     wire_module = "keras.layers"
     options = ("input_shape", "input_dim", "batch_shape")
-    name: str = field(None, kw_only=True)
-    trainable: bool = field(True, kw_only=True, descriptor=_Trainable())
-    dtype: Annotated[Any, Convert(policy.get)] = field(None, kw_only=True, descriptor=_DType())
-    activity_regularizer: Regularizer = field(None, kw_only=True, config=False)
+    name: str = field(default=None, kw_only=True)
+    trainable: bool = field(default=True, kw_only=True, descriptor=_Trainable())
+    dtype: Annotated[Any, Convert(policy.get)] = field(
+        default=None, kw_only=True, descriptor=_DType()
+    )
+    activity_regularizer: Regularizer = field(default=None, kw_only=True, config=False)
 
     dtype_policy: ClassVar[Any]
     built = False
@@ -78,7 +80,7 @@ class Layer(Configurable):
     autocast = True
     input_spec = None
     declared_shape = None
-    _nodes: list[Node]
+    _nodes: ClassVar[list[Node]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,7 +124,8 @@ class Layer(Configurable):
         """Output shape(s) for input shape(s), found by tracing. Override only to say more."""
         given = [_map_shapes(lambda s: Tensor(s, self.compute_dtype), s) for s in input_shapes]
         self._build_from(tuple(given), {})
-        return tree.map_structure(lambda t: _Shape(t.shape), graph.infer(self, tuple(given), {}))
+        inferred = graph.infer(self, tuple(given), {})
+        return _plain_shapes(tree.map_structure(lambda t: _Shape(t.shape), inferred))
 
     # ---------------------------------------------------------------- calling
 
@@ -145,10 +148,7 @@ class Layer(Configurable):
         outer = state.frame()
         with state.within(**self._scene(outer, kwargs.get("training"))) as inner:
             masks = masking.gather(self, given, kwargs, accepted)
-            if accepted.training and kwargs.get("training") is None:
-                kwargs["training"] = bool(inner.training)
-            elif not accepted.training:
-                kwargs.pop("training", None)
+            accepted.settle_training(args, kwargs, inner.training)
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._regularize_activity(outputs)
@@ -266,7 +266,7 @@ class Layer(Configurable):
         shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = dtype or self.dtype_policy.variable_dtype
         if initializer is None:
-            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+            initializer = "glorot_uniform" if "float" in str(dtype) else "zeros"
         make = initializers.get(initializer)
         name = name or f"weight_{len(self.own_variables())}"
         path = "/".join((*self._path(), name))
@@ -286,13 +286,15 @@ class Layer(Configurable):
         """Layers in this layer's own attributes, lists and dicts included, in attribute order."""
         return [x for x in _reachable(self) if isinstance(x, Layer)]
 
-    def all_layers(self) -> Iterator["Layer"]:
-        """This layer, then everything inside it, each once."""
+    def all_layers(self, frozen: bool = True) -> Iterator["Layer"]:
+        """This layer, then everything inside it, each once; with `frozen` false not what lies in
+        a layer that is not trainable.
+        """
         seen: set[int] = set()
         todo: list[Layer] = [self]
         while todo:
             layer = todo.pop(0)
-            if id(layer) not in seen:
+            if id(layer) not in seen and (frozen or layer.trainable):
                 seen.add(id(layer))
                 yield layer
                 todo = [*layer.sublayers(), *todo]
@@ -310,7 +312,7 @@ class Layer(Configurable):
     @property
     def trainable_variables(self) -> list[Variable]:
         """Variables that an optimizer may change."""
-        layers = (x for x in self.all_layers() if x.trainable)
+        layers = self.all_layers(frozen=False)
         return list(dict.fromkeys(v for x in layers for v in x.own_variables() if v.trainable))
 
     @property
@@ -478,6 +480,14 @@ class CallSignature(NamedTuple):
     names: tuple[str, ...]
     training: bool
     masks: tuple[str, ...]
+    default_training: bool = False
+
+    def settle_training(self, args: tuple, kwargs: dict, running: bool | None) -> None:
+        """Let `call` have the phase, if it takes one: as passed, else as running, else its own."""
+        if not self.training:
+            kwargs.pop("training", None)
+        elif kwargs.get("training") is None and "training" not in self.names[: len(args)]:
+            kwargs["training"] = self.default_training if running is None else bool(running)
 
     def shapes(self, layer: Layer, args: tuple, kwargs: Mapping[str, Any]) -> tuple[list, dict]:
         """Arguments for `build`: the first input's shape, or shapes by `<argument>_shape`."""
@@ -499,7 +509,8 @@ def call_signature(method: Callable) -> CallSignature:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     names = tuple(p.name for p in parameters if p.kind not in kinds)
     masks = tuple(n for n in names if n == "mask" or n.endswith("_mask"))
-    return CallSignature(names, "training" in names, masks)
+    default = next((p.default for p in parameters if p.name == "training"), None)
+    return CallSignature(names, "training" in names, masks, default is True)
 
 
 def _building(build: Callable) -> Callable:
@@ -548,20 +559,23 @@ def _as_arrays(x: Any) -> Any:
     return x
 
 
+NO_PARTS = ("_called_with", "compiled_with")  # notes about a layer: not what it is made of
+
+
 def _reachable(layer: Layer) -> list:
     """Variables and Layers in attributes, and in lists, tuples and dicts there, each once."""
     found: dict[int, Any] = {}
+    entered: set[int] = set()
 
     def look(x: Any) -> None:
         if isinstance(x, (Variable, Layer)):
             found.setdefault(id(x), x)
-        elif isinstance(x, (list, tuple)):
-            for item in x:
-                look(item)
-        elif isinstance(x, dict):
-            for item in x.values():
+        elif isinstance(x, (list, tuple, dict)) and id(x) not in entered:
+            entered.add(id(x))
+            for item in x.values() if isinstance(x, dict) else x:
                 look(item)
 
-    for value in vars(layer).values():
-        look(value)
+    for name, value in vars(layer).items():
+        if name not in NO_PARTS:
+            look(value)
     return list(found.values())

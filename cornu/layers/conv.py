@@ -4,7 +4,7 @@ One rank-generic class says what a convolution is; the ranks name themselves. Tr
 `conv_transpose`, depthwise and separable ones in `conv_depthwise`.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from cornu import ops
 from cornu.errors import UsageError
@@ -30,6 +30,11 @@ class Windowed(Layer):
     rank = 0
     paddings = ("valid", "same")
     window_name = "kernel_size"
+    padding = "valid"
+    data_format = "channels_last"
+    strides: ClassVar[Any]
+    activation: ClassVar[Any]
+    bias = None
 
     def set_up(self) -> None:
         """Bring the sizes to one for each space axis, and check them."""

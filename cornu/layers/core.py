@@ -71,7 +71,7 @@ class ActivityRegularization(Layer):
 
     l1: float = 0.0
     l2: float = 0.0
-    activity_regularizer: Any = field(None, kw_only=True, config=False)
+    activity_regularizer: Any = field(default=None, kw_only=True, config=False)
 
     supports_masking = True
 
@@ -142,7 +142,7 @@ class Lambda(Layer):
 
     function: Annotated[Any, Convert(_function)]
     output_shape: Annotated[Any, Convert(_optional_function)] = field(
-        None, config=False, descriptor=_GivenShape()
+        default=None, config=False, descriptor=_GivenShape()
     )
     mask: Annotated[Any, Convert(_optional_function)] = None
     arguments: Any = None

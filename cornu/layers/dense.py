@@ -38,7 +38,7 @@ class Dense(Layer):
     bias_initializer: Initializer = "zeros"
     kernel_regularizer: Regularizer = None
     bias_regularizer: Regularizer = None
-    activity_regularizer: Regularizer = field(None, config=False)
+    activity_regularizer: Regularizer = field(default=None, config=False)
     kernel_constraint: Constraint = None
     bias_constraint: Constraint = None
 

@@ -33,7 +33,7 @@ class Embedding(Layer):
     embeddings_initializer: Initializer = "uniform"
     embeddings_regularizer: Regularizer = None
     embeddings_constraint: Constraint = None
-    activity_regularizer: Regularizer = field(None, kw_only=True)
+    activity_regularizer: Regularizer = field(default=None, kw_only=True)
     mask_zero: bool = False
 
     autocast = False  # numbers that come as floats must not be rounded to a short dtype

@@ -37,16 +37,16 @@ class InputLayer(Layer):
 
     options = ()
     is_placeholder = True
-    shape: Any = field(None, config=False)
-    batch_size: int | None = field(None, config=False)
+    shape: Any = field(default=None, config=False)
+    batch_size: int | None = field(default=None, config=False)
     dtype: Annotated[Any, Convert(_policy_of_data)] = field(
-        None, descriptor=Layer.__dict__["dtype"]
+        default=None, descriptor=Layer.__dict__["dtype"]
     )
     sparse: bool = False
     ragged: bool = False
     batch_shape: Any = None
     optional: bool = False
-    name: str = None
+    name: Any = None
 
     def set_up(self) -> None:
         """Make the Node and its Tensor."""
@@ -64,7 +64,7 @@ class InputLayer(Layer):
         self.built = True
         node = Node(self)
         node.outputs = [Tensor(self.batch_shape, self.dtype, node, 0, self.name)]
-        self._nodes = [node]
+        self.__dict__["_nodes"] = [node]
 
     def _whole_shape(self) -> tuple[int | None, ...]:
         if (self.shape is None) == (self.batch_shape is None):
@@ -148,9 +148,9 @@ def Input(
             )
         return tensor
     layer = InputLayer(
-        shape,
-        batch_size,
-        dtype,
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
         sparse=bool(sparse),
         batch_shape=batch_shape,
         optional=optional,

@@ -23,6 +23,8 @@ def _wide(x: Any) -> Any:
 class _Normalizing(Layer):
     """Keeps weights out of short dtypes, since inputs are widened."""
 
+    center = scale = True
+    epsilon = 1e-3
     supports_masking = True
 
     def whole(self, name: str, shape: Sequence[int], trainable: bool = True) -> Any:
@@ -128,11 +130,12 @@ class BatchNormalization(_Normalizing):
         def deviation(shape: Sequence[int], dtype: str | None = None) -> Any:
             return self.moving_variance_initializer(shape, dtype=dtype) ** 0.5
 
-        how = {"trainable": False, "autocast": False}
-        begin = self.moving_mean_initializer
-        self.moving_stddev = self.add_weight(shape, deviation, name="moving_stddev", **how)
-        self.renorm_mean = self.add_weight(shape, begin, name="renorm_mean", **how)
-        self.renorm_stddev = self.add_weight(shape, deviation, name="renorm_stddev", **how)
+        def average(name: str, begin: Any) -> Any:
+            return self.add_weight(shape, begin, trainable=False, autocast=False, name=name)
+
+        self.moving_stddev = average("moving_stddev", deviation)
+        self.renorm_mean = average("renorm_mean", self.moving_mean_initializer)
+        self.renorm_stddev = average("renorm_stddev", deviation)
 
     def call(self, x: Any, training: Any = None, mask: Any = None) -> Any:
         axis = self.axis % x.ndim
@@ -177,13 +180,15 @@ class BatchNormalization(_Normalizing):
         self._follow(self.renorm_stddev, deviation, self.renorm_momentum)
         self._follow(self.moving_mean, mean, self.momentum)
         self._follow(self.moving_stddev, deviation, self.momentum)
-        squared = self.moving_stddev * self.moving_stddev - self.epsilon
+        squared = ops.square(self.moving_stddev) - self.epsilon
         self.moving_variance.assign(ops.maximum(squared, 0))
         return engine.cast(y + ops.reshape(offset, along), self.compute_dtype)
 
 
 class _PerSample(_Normalizing):
     """Statistics over some axes of each sample."""
+
+    axis: Axis = -1
 
     def set_up(self) -> None:
         """Keep axes as a tuple."""
@@ -224,7 +229,6 @@ class LayerNormalization(_PerSample):
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
 
-    axis: Axis = -1
     epsilon: Annotated[float, Within(0)] = 1e-3
     center: bool = True
     scale: bool = True
@@ -336,7 +340,6 @@ class RMSNormalization(_PerSample):
     Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
     """
 
-    axis: Axis = -1
     epsilon: Annotated[float, Within(0)] = 1e-6
 
     def build(self, input_shape: Any) -> None:

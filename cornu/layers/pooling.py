@@ -1,6 +1,6 @@
 """Pooling: the largest, or the mean, of windows or of all space axes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from cornu import ops
 from cornu.fields import DataFormat, Padding
@@ -14,6 +14,7 @@ class _Pooling(Windowed):
     """Windows over `rank` space axes."""
 
     window_name = "pool_size"
+    pool: ClassVar[Any]
     pool_size: Any = 2
     strides: Any = None
     padding: Padding = "valid"

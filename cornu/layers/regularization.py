@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from cornu import engine, ops, state
 from cornu.config import Within
@@ -16,6 +16,8 @@ class _Noisy(Layer):
     """Calls `noisy` in training, and returns its input otherwise."""
 
     supports_masking = True
+    rate: ClassVar[Any]
+    seed: ClassVar[Any]
 
     def call(self, x: Any, training: Any = None) -> Any:
         return self.noisy(x) if training and self.amount() > 0 else x

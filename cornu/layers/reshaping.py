@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from cornu import engine, ops
+from cornu import engine, graph, ops, state
 from cornu.config import OneOf
 from cornu.errors import UsageError, shown
 from cornu.fields import DataFormat, Positive, window
@@ -68,7 +68,17 @@ class Reshape(Layer):
         self.target_shape = tuple(int(d) for d in sizes)
 
     def call(self, x: Any) -> Any:
-        return ops.reshape(x, (x.shape[0], *self._sizes(tuple(x.shape[1:]))))
+        sample = tuple(x.shape[1:])
+        frame = state.frame()
+        if frame is not None and frame.probing and set(sample) & set(graph.PROBES):
+            # whether an unknown size fits is seen when data come: here it only gives a shape
+            return engine.np.zeros((x.shape[0], *self._sizes_of_unknown(sample)), x.dtype)
+        return ops.reshape(x, (x.shape[0], *self._sizes(sample)))
+
+    def _sizes_of_unknown(self, sample: tuple[int, ...]) -> tuple[int, ...]:
+        known = math.prod(d for d in self.target_shape if d != -1)
+        rest = math.prod(sample) // max(known, 1)
+        return tuple(rest if d == -1 else d for d in self.target_shape)
 
     def _sizes(self, sample: tuple[int, ...]) -> tuple[int, ...]:
         target, count = self.target_shape, math.prod(sample)
@@ -78,12 +88,11 @@ class Reshape(Layer):
         else:
             fits = known == count
         if not fits:
-            inside = f"{' * '.join(map(str, sample)) or 1} = {count}"
+            made_up = f"multiples of {known}" if -1 in target else f"{known} elements"
             raise UsageError(
                 "E-RESHAPE",
-                f'Reshape "{self.name}": samples of shape {sample} have {inside} elements, which '
-                f"do not make up target_shape={target}"
-                + (f" ({known} elements)." if -1 not in target else f" (multiples of {known})."),
+                f'Reshape "{self.name}": samples of shape {sample} have {count} elements, which do '
+                f"not make up target_shape={target} ({made_up}).",
             )
         return tuple(count // known if d == -1 else d for d in target)
 
@@ -141,6 +150,7 @@ class _Cropping(Layer):
     """Takes lines away at the ends of the space axes."""
 
     rank = 0
+    cropping: Any = 1
 
     def set_up(self) -> None:
         super().set_up()
@@ -211,6 +221,8 @@ class _ZeroPadding(Layer):
     """Adds zeros at the ends of the space axes."""
 
     rank = 0
+    padding: Any = 1
+    data_format: DataFormat = None
 
     def set_up(self) -> None:
         super().set_up()
@@ -276,6 +288,7 @@ class _UpSampling(Layer):
     """Repeats every element along the space axes."""
 
     rank = 0
+    size: Any = 2
 
     def set_up(self) -> None:
         super().set_up()

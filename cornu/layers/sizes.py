@@ -1,5 +1,6 @@
 """Arguments that hold a number for each space axis, and where channels lie."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,17 +55,16 @@ def channel_axis(data_format: str) -> int:
 
 def missing_channels(rank: int, data_format: str) -> Any:
     """The hint for inputs that lack exactly the axis of channels; nothing for others."""
-    first = data_format == "channels_first"
+    return functools.partial(_missing_channels, rank, data_format == "channels_first")
 
-    def hint(shape: Sequence[int | None]) -> str:
-        if len(shape) != rank + 1:
-            return ""
-        sample = tuple(shape[1:])
-        full = (1, *sample) if first else (*sample, 1)
-        view = "x[:, None]" if first else "x[..., None]"
-        return f"{'Grayscale' if rank == 2 else 'One channel'}? Use Input({full}) and {view}."
 
-    return hint
+def _missing_channels(rank: int, first: bool, shape: Sequence[int | None]) -> str:
+    if len(shape) != rank + 1:
+        return ""
+    sample = tuple(shape[1:])
+    full = (1, *sample) if first else (*sample, 1)
+    view = "x[:, None]" if first else "x[..., None]"
+    return f"{'Grayscale' if rank == 2 else 'One channel'}? Use Input({full}) and {view}."
 
 
 def check_window(owner: Any, window: Sequence[int], shape: Sequence[int], data_format: str) -> None:

@@ -95,10 +95,12 @@ def _check_sizes(layer: Any, spec: InputSpec, shape: tuple) -> None:
             )
 
 
-def _order_hint(shape: tuple, axis: int, size: int) -> str:
+def _order_hint(shape: tuple[int | None, ...], axis: int, size: int) -> str:
     """Channels first where they were expected last."""
-    swapped = len(shape) >= 4 and axis == -1 and shape[1] == size
-    if swapped and size in (1, 2, 3, 4) and (shape[-1] or 0) > 4:
+    if len(shape) < 4 or axis != -1:
+        return ""
+    first, last = list(shape)[1], list(shape)[-1]
+    if first == size and size in (1, 2, 3, 4) and (last or 0) > 4:
         return " It looks like channels_first: move axis 1 to the end, np.moveaxis(x, 1, -1)."
     return ""
 

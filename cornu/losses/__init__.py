@@ -151,13 +151,14 @@ def for_names(identifier: Any, y_shape: Any = None, output_shape: Any = None) ->
     """The Loss that `compile(loss=identifier)` means; None stays None.
 
     "crossentropy" or "ce" is told by the shapes: binary for one output unit, sparse for labels
-    that lack the classes, else categorical.
+    that lack the classes, else categorical; where shapes are not given, when the loss is computed.
     """
     if identifier is None or isinstance(identifier, Loss):
         return identifier
     called = identifier if isinstance(identifier, str) else None
     if called is not None and called.lower() in ("crossentropy", "ce"):
-        identifier = crossentropy_for(y_shape, output_shape)
+        known = y_shape is not None and output_shape is not None
+        identifier = crossentropy_for(y_shape, output_shape) if known else _crossentropy
     found = get(identifier)
     if isinstance(found, Loss):
         return found
@@ -179,6 +180,10 @@ def crossentropy_for(y_shape: Any, output_shape: Any) -> Callable:
         "sparse": sparse_categorical_crossentropy,
         "categorical": categorical_crossentropy,
     }[label_kind(y_shape, output_shape)]
+
+
+def _crossentropy(y_true: Any, y_pred: Any) -> Any:
+    return crossentropy_for(y_true.shape, y_pred.shape)(y_true, y_pred)
 
 
 def check_labels(loss: Any, y: Any, output_shape: Any, sample_weight: Any = None) -> None:

@@ -5,7 +5,6 @@ modules here); `FunctionLoss` gives such a function a name and a reduction. `Los
 for any function of the user's; a subclass of `Loss` with `call` is the third way.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -13,9 +12,9 @@ import numpy as np
 
 from cornu import engine, settings, state, tree
 from cornu.config import (
-    REQUIRED,
     Configurable,
     Family,
+    Field,
     OneOf,
     deserialize_inner,
     serialize,
@@ -202,26 +201,16 @@ def checked_reduction(reduction: Any) -> None:
 # ---------------------------------------------------------------- classes
 
 
-def own_fields_first(cls: type[Configurable]) -> None:
-    """Put what a class declares itself before the fields it inherits, as Keras does.
-
-    To be called before the fields are read. In Cornu's own classes `name` defaults to what the
-    class is called.
-    """
-    if not cls._generated or "__init__" in cls.__dict__:
-        return
-    own = inspect.get_annotations(cls)
-    inherited = [name for name in cls.fields if name not in own]
-    ours = cls.__module__.split(".")[0] == "cornu"
-    if ours and "name" in inherited and "name" not in cls.__dict__:
-        cls.name = snake(cls.__name__)
-    hints = {
-        n: h for base in reversed(cls.__mro__) for n, h in inspect.get_annotations(base).items()
-    }
-    cls.__annotations__ = {**own, **{name: hints[name] for name in inherited}}
-    for name in inherited:
-        if name not in cls.__dict__ and cls.fields[name].default is not REQUIRED:
-            setattr(cls, name, cls.fields[name])
+def own_fields_first(
+    cls: type, inherited: dict[str, Field], declared: dict[str, Field]
+) -> dict[str, Field]:
+    """What a class declares itself, then what it inherits; `name` is what the class is called."""
+    order = {**declared, **inherited}
+    if "name" in inherited:
+        order["name"] = inherited["name"]._replace(
+            default=cls.__dict__.get("name") or snake(cls.__name__)
+        )
+    return order
 
 
 class Loss(Configurable):
@@ -245,9 +234,11 @@ class Loss(Configurable):
     wire_module: ClassVar[str] = "keras.losses"
     per_sample: ClassVar[bool | None] = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        own_fields_first(cls)
-        super().__init_subclass__(**kwargs)
+    @classmethod
+    def ordered_fields(
+        cls, inherited: dict[str, Field], declared: dict[str, Field]
+    ) -> dict[str, Field]:
+        return own_fields_first(cls, inherited, declared)
 
     def set_up(self) -> None:
         self.name = self.name or snake(type(self).__name__)

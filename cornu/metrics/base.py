@@ -5,13 +5,21 @@ static shapes, so that it runs the same in a compiled step (under a Frame) and b
 weight 0 count nowhere, not even in counts: a padded batch gives what the batch alone gives.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from cornu import engine, state, tree
-from cornu.config import Configurable, Family, deserialize_inner, serialize, snake, unique_name
+from cornu.config import (
+    Configurable,
+    Family,
+    Field,
+    deserialize_inner,
+    serialize,
+    snake,
+    unique_name,
+)
 from cornu.errors import UsageError, shown
 from cornu.losses.base import (
     Loss,
@@ -27,7 +35,14 @@ from cornu.losses.base import (
 from cornu.losses.base import family as loss_family
 from cornu.state import Variable
 
-STARTS: dict[str, Callable[[tuple[int, ...], str], Any]] = {"zeros": np.zeros, "ones": np.ones}
+STARTS: dict[str, Callable[..., Any]] = {"zeros": np.zeros, "ones": np.ones}
+
+
+class Start(NamedTuple):
+    """A Variable and the value it starts from."""
+
+    variable: Variable
+    start: Any
 
 
 class Metric(Configurable):
@@ -51,15 +66,18 @@ class Metric(Configurable):
 
     wire_module: ClassVar[str] = "keras.metrics"
     direction: ClassVar[str | None] = None
+    _added: ClassVar[list[Start]]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        own_fields_first(cls)
-        super().__init_subclass__(**kwargs)
+    @classmethod
+    def ordered_fields(
+        cls, inherited: dict[str, Field], declared: dict[str, Field]
+    ) -> dict[str, Field]:
+        return own_fields_first(cls, inherited, declared)
 
     def set_up(self) -> None:
         self.name = self.name or unique_name(snake(type(self).__name__))
         self.dtype = dtype_of(self.dtype)
-        self.__dict__["_added"] = {}
+        self.__dict__["_added"] = []
 
     def add_variable(
         self,
@@ -84,7 +102,8 @@ class Metric(Configurable):
                 "it was not called before add_variable.",
             )
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        make = STARTS.get(initializer or "zeros") if _is_name(initializer) else initializer
+        named = initializer is None or isinstance(initializer, str)
+        make: Any = STARTS.get(initializer or "zeros") if named else initializer
         if not callable(make):
             raise UsageError(
                 "E-INITIALIZER",
@@ -100,7 +119,7 @@ class Metric(Configurable):
             name=last,
             path=f"{self.name}/{last}",
         )
-        self._added[variable] = start
+        self._added.append(Start(variable, start))
         return variable
 
     def add_weight(
@@ -116,10 +135,16 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[Variable]:
         """All Variables: those added, then those of attributes, lists and dicts included."""
-        found = dict.fromkeys(self.__dict__.get("_added", ()))
-        for value in self.__dict__.values():
-            found.update(dict.fromkeys(_variables_in(value)))
+        found: dict[Variable, None] = {}
+        for leaf in self._leaves():
+            if isinstance(leaf, Variable):
+                found[leaf] = None
+            elif isinstance(leaf, Metric):
+                found.update(dict.fromkeys(leaf.variables))
         return list(found)
+
+    def _leaves(self) -> list:
+        return [leaf for value in self.__dict__.values() for leaf in tree.leaves(value)]
 
     def build(self, y_shape: Any, p_shape: Any) -> None:
         """Make the Variables whose shapes depend on the labels' and outputs' shapes.
@@ -140,17 +165,15 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Forget everything: all Variables go back to where they began."""
+        starts = dict(self.__dict__.get("_added", ()))
+        inner = [leaf for leaf in self._leaves() if isinstance(leaf, Metric)]
+        for metric in inner:
+            metric.reset_state()
+        theirs = {variable for metric in inner for variable in metric.variables}
         for variable in self.variables:
-            start = self._start(variable)
-            variable.assign(np.zeros(variable.shape, variable.dtype) if start is None else start)
-
-    def _start(self, variable: Variable) -> Any:
-        for value in [self, *self.__dict__.values()]:
-            for metric in tree.leaves(value):
-                added = metric.__dict__.get("_added", {}) if isinstance(metric, Metric) else {}
-                if variable in added:
-                    return added[variable]
-        return None
+            if variable not in theirs:
+                start = starts.get(variable)
+                variable.assign(np.zeros(variable.shape) if start is None else start)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Add a batch and give the result so far."""
@@ -171,22 +194,10 @@ class Metric(Configurable):
         return state.pure(self.reset_state, self.variables)(values)[1]
 
 
-def _is_name(initializer: Any) -> bool:
-    return initializer is None or isinstance(initializer, str)
-
-
-def _variables_in(value: Any) -> Iterator[Variable]:
-    for leaf in tree.leaves(value):
-        if isinstance(leaf, Variable):
-            yield leaf
-        elif isinstance(leaf, Metric):
-            yield from leaf.variables
-
-
 # ---------------------------------------------------------------- weights
 
 
-def merged_weights(sample_weight: Any, dtype: str, *masks: Any) -> Any:
+def merged_weights(sample_weight: Any, dtype: Any, *masks: Any) -> Any:
     """Weights times masks, aligned from the left; None where there is neither."""
     mask = both_masks(*masks)
     if sample_weight is None:
@@ -233,8 +244,8 @@ class Sum(Metric):
 class Mean(Metric):
     """The mean of values, weighted: sum(values * weight) / sum(weight).
 
-    Every sample counts alike, however many values it has. A scalar counts as one sample, unless
-    all weights are 0.
+    Every sample counts alike, however many values it has. A scalar counts as one sample, or as
+    its weight where that is a scalar too; not at all where all weights are 0.
     """
 
     name: str | None = "mean"
@@ -252,7 +263,7 @@ class Mean(Metric):
         rows = values.shape[0] if values.ndim else 1
         if weight is None:
             total, count = xp.sum(values), values.size
-        elif values.ndim == 0:
+        elif values.ndim == 0 and weight.ndim:
             count = xp.any(weight != 0).astype(self.dtype)
             total = weighted(values, count)
         else:
@@ -320,7 +331,7 @@ class MeanMetricWrapper(MeanOfPairs):
         super().__init__(name=name or called, dtype=dtype)
         self.fn, self.kwargs = fn, kwargs
         if isinstance(fn, Loss) or any(fn is known for known in loss_family.members.values()):
-            self.direction = "down"
+            self.__dict__["direction"] = "down"
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = as_arrays(y_true), as_arrays(y_pred)

@@ -43,7 +43,7 @@ def checked_thresholds(thresholds: Any, owner: str) -> list[float]:
 
 
 def prepared(
-    name: str, dtype: str, y_true: Any, y_pred: Any, sample_weight: Any, class_id: int | None
+    name: Any, dtype: Any, y_true: Any, y_pred: Any, sample_weight: Any, class_id: int | None
 ) -> tuple[Any, Any, Any]:
     """Labels (booleans), outputs and weights of one shape, of one class where asked."""
     mask = state.mask_of(y_pred)
@@ -142,7 +142,7 @@ class ThresholdMetric(Metric):
     def counts(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Counts:
         """The cases of one batch."""
         labels, outputs, weight = prepared(
-            str(self.name), str(self.dtype), y_true, y_pred, sample_weight, None
+            self.name, self.dtype, y_true, y_pred, sample_weight, None
         )
         return counted(labels, outputs, weight, self.thresholds)
 
@@ -150,6 +150,10 @@ class ThresholdMetric(Metric):
         found = self.counts(y_true, y_pred, sample_weight)
         for kept in self.keeps:
             getattr(self, kept).assign_add(getattr(found, kept))
+
+    def sums(self) -> list[Any]:
+        """What was counted so far, as arrays, in the order of `keeps`."""
+        return [engine.array(getattr(self, kept).value) for kept in self.keeps]
 
     def settle(self, values: Any) -> Any:
         """A scalar for one threshold, else one value per threshold."""
@@ -167,7 +171,7 @@ class CaseCount(ThresholdMetric):
     """The weight of one kind of cases at every threshold."""
 
     def result(self) -> Any:
-        return self.settle(engine.array(getattr(self, self.keeps[0]).value))
+        return self.settle(self.sums()[0])
 
 
 class TruePositives(CaseCount):
@@ -231,10 +235,10 @@ class TopKMetric(ThresholdMetric):
     def counts(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Counts:
         mask = state.mask_of(y_pred)
         if self.top_k is not None:
-            y_pred = only_top_k(engine.cast(engine.array(y_pred), str(self.dtype)), self.top_k)
-        weight = merged_weights(sample_weight, str(self.dtype), mask)
+            y_pred = only_top_k(engine.cast(engine.array(y_pred), self.dtype), self.top_k)
+        weight = merged_weights(sample_weight, self.dtype, mask)
         labels, outputs, weight = prepared(
-            str(self.name), str(self.dtype), y_true, y_pred, weight, self.class_id
+            self.name, self.dtype, y_true, y_pred, weight, self.class_id
         )
         return counted(labels, outputs, weight, self.thresholds)
 
@@ -251,7 +255,7 @@ class Precision(TopKMetric):
     keeps: ClassVar[tuple[str, ...]] = ("true_positives", "false_positives")
 
     def result(self) -> Any:
-        tp, fp = self.true_positives.value, self.false_positives.value
+        tp, fp = self.sums()
         return self.settle(divide_no_nan(tp, tp + fp))
 
 
@@ -267,5 +271,5 @@ class Recall(TopKMetric):
     keeps: ClassVar[tuple[str, ...]] = ("true_positives", "false_negatives")
 
     def result(self) -> Any:
-        tp, fn = self.true_positives.value, self.false_negatives.value
+        tp, fn = self.sums()
         return self.settle(divide_no_nan(tp, tp + fn))

@@ -105,10 +105,8 @@ class AUC(CurveMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         xp = engine.np
-        weight = merged_weights(sample_weight, str(self.dtype), state.mask_of(y_pred))
-        labels, outputs, weight = prepared(
-            str(self.name), str(self.dtype), y_true, y_pred, weight, None
-        )
+        weight = merged_weights(sample_weight, self.dtype, state.mask_of(y_pred))
+        labels, outputs, weight = prepared(self.name, self.dtype, y_true, y_pred, weight, None)
         self.build(labels.shape, outputs.shape)
         if self.from_logits:
             outputs = 0.5 * (xp.tanh(0.5 * outputs) + 1)
@@ -185,7 +183,7 @@ class PointMetric(CurveMetric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         labels, outputs, weight = prepared(
-            str(self.name), str(self.dtype), y_true, y_pred, sample_weight, self.class_id
+            self.name, self.dtype, y_true, y_pred, sample_weight, self.class_id
         )
         self.add_counts(counted(labels, engine.np.clip(outputs, 0, 1), weight, self.thresholds))
 
@@ -208,7 +206,7 @@ class PointMetric(CurveMetric):
 class SensitivityAtSpecificity(PointMetric):
     """The best sensitivity (recall) where the specificity is at least `specificity`."""
 
-    specificity: Part
+    specificity: Part  # pyright: ignore[reportGeneralTypeIssues]
     num_thresholds: Annotated[int, Within(1)] = 200
     class_id: int | None = None
     name: str | None = None
@@ -221,7 +219,7 @@ class SensitivityAtSpecificity(PointMetric):
 class SpecificityAtSensitivity(PointMetric):
     """The best specificity where the sensitivity (recall) is at least `sensitivity`."""
 
-    sensitivity: Part
+    sensitivity: Part  # pyright: ignore[reportGeneralTypeIssues]
     num_thresholds: Annotated[int, Within(1)] = 200
     class_id: int | None = None
     name: str | None = None
@@ -234,7 +232,7 @@ class SpecificityAtSensitivity(PointMetric):
 class PrecisionAtRecall(PointMetric):
     """The best precision where the recall is at least `recall`."""
 
-    recall: Part
+    recall: Part  # pyright: ignore[reportGeneralTypeIssues]
     num_thresholds: Annotated[int, Within(1)] = 200
     class_id: int | None = None
     name: str | None = None
@@ -247,7 +245,7 @@ class PrecisionAtRecall(PointMetric):
 class RecallAtPrecision(PointMetric):
     """The best recall where the precision is at least `precision`."""
 
-    precision: Part
+    precision: Part  # pyright: ignore[reportGeneralTypeIssues]
     num_thresholds: Annotated[int, Within(1)] = 200
     class_id: int | None = None
     name: str | None = None

@@ -24,7 +24,7 @@ def two_axes(name: str, y_shape: Any, p_shape: Any) -> int:
 
 
 def _weights(metric: Metric, y_pred: Any, sample_weight: Any, shape: tuple[int, ...]) -> Any:
-    weight = merged_weights(sample_weight, str(metric.dtype), state.mask_of(y_pred))
+    weight = merged_weights(sample_weight, metric.dtype, state.mask_of(y_pred))
     if weight is None:
         weight = engine.np.ones((), str(metric.dtype))
     return broadcast_left(weight, shape)
@@ -58,7 +58,7 @@ class FScore(Metric):
         y_pred = engine.cast(engine.array(y_pred), str(self.dtype))
         shapes.elementwise(str(self.name), y_true.shape, y_pred.shape)
         self.build(y_true.shape, y_pred.shape)
-        sample_weight = merged_weights(sample_weight, str(self.dtype), mask)
+        sample_weight = merged_weights(sample_weight, self.dtype, mask)
         weight = _weights(self, None, sample_weight, y_pred.shape)
         if self.threshold is None:
             said = (y_pred >= xp.max(y_pred, axis=-1, keepdims=True)) & (xp.abs(y_pred) > 1e-9)
@@ -155,7 +155,7 @@ class R2Score(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         xp = engine.np
-        sample_weight = merged_weights(sample_weight, str(self.dtype), state.mask_of(y_pred))
+        sample_weight = merged_weights(sample_weight, self.dtype, state.mask_of(y_pred))
         y_true = engine.cast(engine.array(y_true), str(self.dtype))
         y_pred = engine.cast(engine.array(y_pred), str(self.dtype))
         shapes.elementwise(str(self.name), y_true.shape, y_pred.shape)
@@ -225,7 +225,7 @@ class ConfusionMatrix(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         xp = engine.np
-        sample_weight = merged_weights(sample_weight, str(self.dtype), state.mask_of(y_pred))
+        sample_weight = merged_weights(sample_weight, self.dtype, state.mask_of(y_pred))
         y_true, y_pred = engine.array(y_true), self.classes_of(engine.array(y_pred))
         if not self.sparse_y_true:
             y_true = xp.argmax(y_true, axis=self.axis)
@@ -271,8 +271,8 @@ class IoU(ConfusionMatrix):
         axis: where the classes are when not sparse.
     """
 
-    num_classes: int
-    target_class_ids: Any
+    num_classes: int  # pyright: ignore[reportGeneralTypeIssues]
+    target_class_ids: Any  # pyright: ignore[reportGeneralTypeIssues]
     name: str | None = None
     dtype: str | None = None
     ignore_class: int | None = None
@@ -296,7 +296,7 @@ class BinaryIoU(ConfusionMatrix):
 class MeanIoU(ConfusionMatrix):
     """`IoU` averaged over all classes."""
 
-    num_classes: int
+    num_classes: int  # pyright: ignore[reportGeneralTypeIssues]
     name: str | None = None
     dtype: str | None = None
     ignore_class: int | None = None
@@ -308,8 +308,8 @@ class MeanIoU(ConfusionMatrix):
 class OneHotIoU(ConfusionMatrix):
     """`IoU` of one-hot labels, and of outputs with a number per class."""
 
-    num_classes: int
-    target_class_ids: Any
+    num_classes: int  # pyright: ignore[reportGeneralTypeIssues]
+    target_class_ids: Any  # pyright: ignore[reportGeneralTypeIssues]
     name: str | None = None
     dtype: str | None = None
     ignore_class: int | None = None
@@ -322,7 +322,7 @@ class OneHotIoU(ConfusionMatrix):
 class OneHotMeanIoU(ConfusionMatrix):
     """`MeanIoU` of one-hot labels, and of outputs with a number per class."""
 
-    num_classes: int
+    num_classes: int  # pyright: ignore[reportGeneralTypeIssues]
     name: str | None = None
     dtype: str | None = None
     ignore_class: int | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cornu import engine, graph, tree
-from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.errors import UsageError, UsageTypeError, listed, shown
 from cornu.graph import Node, Tensor
 from cornu.layers import Layer
 from cornu.state import Variable
@@ -25,7 +25,8 @@ class Graph:
         self.inputs, self.outputs = inputs, outputs
         self.input_leaves = _checked(inputs, "inputs")
         self.output_leaves = _checked(outputs, "outputs")
-        self.plan = graph.ancestors(self.output_leaves, {id(t) for t in self.input_leaves})
+        fed = {id(t): _name(t) for t in self.input_leaves}
+        self.plan = graph.ancestors(self.output_leaves, fed)
         self.layers = _layers(self.input_leaves, self.output_leaves, self.plan)
         self.input_names = _unique([_name(t) for t in self.input_leaves])
         self.output_names = _named_outputs(outputs, self.output_leaves)
@@ -42,7 +43,7 @@ class Graph:
         """Values of the outputs for values of the inputs."""
         values = tree.leaves(self.arrange(inputs))
         feed = {
-            t: v if isinstance(v, Tensor) else engine.cast(v, t.dtype)
+            t: _of_rank(v if isinstance(v, Tensor) else engine.cast(v, t.dtype), t)
             for t, v in zip(self.input_leaves, values, strict=True)
         }
         return graph.evaluate(self.outputs, feed, self.plan)
@@ -71,6 +72,16 @@ class Graph:
         return tree.fill(self.inputs, leaves)
 
 
+def _of_rank(value: Any, tensor: Tensor) -> Any:
+    """`value` with a last axis of 1 added, or taken away, where only that is missing."""
+    rank = len(value.shape)
+    if rank == tensor.ndim - 1 and tensor.shape[-1] == 1:
+        return value[..., None]
+    if rank == tensor.ndim + 1 and value.shape[-1] == 1:
+        return value[..., 0]
+    return value
+
+
 def _is_list_of(x: Any, count: int) -> bool:
     return isinstance(x, (list, tuple)) and len(x) == count and hasattr(x[0], "shape")
 
@@ -81,7 +92,7 @@ def _by_name(inputs: Mapping, names: list[str]) -> list:
         raise UsageError(
             "E-KEYS",
             f'Missing data for input "{missing[0]}": x has the keys '
-            f"{sorted(map(str, inputs))}; the model expects {sorted(names)}.",
+            f"{listed(map(str, inputs))}; the model expects {listed(names)}.",
         )
     return [inputs[n] for n in names]
 

@@ -1,13 +1,15 @@
 """Model: a Layer made of a graph, a list, or a user's `call`, that can be trained."""
 
+import copy
 import threading
+from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cornu import graph, optimizers, tree
 from cornu.callbacks import History
 from cornu.config import attribute, field
-from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion
+from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion, warn
 from cornu.graph import Tensor
 from cornu.layers import Embedding, Layer
 from cornu.models.functional import Graph
@@ -35,22 +37,25 @@ class Model(Layer):
     """
 
     wire_module = "keras"
-    inputs: Any = field(None, config=False)
-    outputs: Any = field(None, config=False)
+    inputs: Any = field(default=None, config=False)
+    outputs: Any = field(default=None, config=False)
 
     graph: Graph | None = attribute()
     optimizer: Any = attribute()
     objective: Objective | None = attribute()
     compiled_with: Mapping[str, Any] | None = attribute()
     history: History | None = attribute()
+    lock: Any = attribute()
+    kept: dict[str, Any] = attribute()
     run_eagerly = False
     stop_training = False
+    validate_data = True  # False: data are not searched for NaN, wrong class numbers and the like
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Give every model its lock and its compiled programs, whatever `__init__` does."""
         made = super().__new__(cls, *args, **kwargs)
         made.__dict__["lock"] = threading.RLock()
-        made.__dict__["kept"] = {}
+        made.__dict__["kept"] = UserDict()  # no dict: what is in it is no part of the model
         return made
 
     def set_up(self) -> None:
@@ -67,11 +72,9 @@ class Model(Layer):
         return {k: v for k, v in self.__dict__.items() if k not in ("lock", "kept")}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        self.__dict__.update(kept, lock=threading.RLock(), kept={})
+        self.__dict__.update(kept, lock=threading.RLock(), kept=UserDict())
 
     def __deepcopy__(self, memo: dict) -> "Model":
-        import copy
-
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
         twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
@@ -422,15 +425,12 @@ class Model(Layer):
         return then
 
     def _warn_of_trainable(self, then: list[Variable], now: list[Variable]) -> None:
-        import warnings
-
         self.kept["warned of trainable"] = True
         changed = set(then) ^ set(now)
         names = [x.name for x in self.all_layers() if changed & set(x.own_variables())]
-        warnings.warn(
+        warn(
             f"layers changed trainable since compile: {listed(names)}. Training goes on as "
-            "compiled; call compile() again to make it count.",
-            stacklevel=6,
+            "compiled; call compile() again to make it count."
         )
 
 

@@ -36,7 +36,7 @@ class Sequential(Model):
         self.start: Tensor | None = None
         self.end: Any = None
         self._graph: Graph | None = None
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(name=name or "", trainable=trainable, dtype=dtype)
         if isinstance(layers, Layer):
             layers = [layers]
         for layer in layers or ():

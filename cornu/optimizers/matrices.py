@@ -89,16 +89,16 @@ class Muon(Optimizer):
     adam_weight_decay: NotNegative | None = 0.004
     epsilon: NotNegative = 1e-7
     weight_decay: NotNegative | None = 0.004
-    exclude_layers: Sequence[str] | None = field(None, kw_only=True)
-    exclude_embeddings: bool = field(True, kw_only=True)
-    muon_a: float = field(3.4445, kw_only=True)
-    muon_b: float = field(-4.7750, kw_only=True)
-    muon_c: float = field(2.0315, kw_only=True)
-    adam_lr_ratio: NotNegative = field(1, kw_only=True)
-    momentum: Fraction = field(0.95, kw_only=True)
-    ns_steps: Annotated[int, Within(0)] = field(5, kw_only=True)
-    nesterov: bool = field(True, kw_only=True)
-    rms_rate: NotNegative | None = field(0.2, kw_only=True)
+    exclude_layers: Sequence[str] | None = field(default=None, kw_only=True)
+    exclude_embeddings: bool = field(default=True, kw_only=True)
+    muon_a: float = field(default=3.4445, kw_only=True)
+    muon_b: float = field(default=-4.7750, kw_only=True)
+    muon_c: float = field(default=2.0315, kw_only=True)
+    adam_lr_ratio: NotNegative = field(default=1, kw_only=True)
+    momentum: Fraction = field(default=0.95, kw_only=True)
+    ns_steps: Annotated[int, Within(0)] = field(default=5, kw_only=True)
+    nesterov: bool = field(default=True, kw_only=True)
+    rms_rate: NotNegative | None = field(default=0.2, kw_only=True)
 
     def goes_by_adam(self, variable: Variable) -> bool:
         """Whether AdamW updates a variable: no matrix, an embedding, or an excluded one."""

@@ -2,16 +2,17 @@
 
 Arrays become a `Resident`: put on the device once, then cut there by an order of rows. Anything
 that yields batches becomes a `Stream`. Both hand out `Part`s: some batches to be run in one go.
-What users pass is checked in `checks.py` before anything is compiled.
+What users pass becomes arrays in `arrays.py` and is checked in `checks.py` before anything is
+compiled.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cornu import engine, settings, tree
-from cornu.errors import UsageError, shown
+from cornu import engine, tree
+from cornu.errors import UsageError
 
 
 class Batch(NamedTuple):
@@ -89,9 +90,10 @@ class Resident:
     @property
     def batch(self) -> Batch:
         """All samples on the device, put there at the first use."""
-        if self._placed is None:
-            self._placed = engine.put(self.host)
-        return self._placed
+        placed = self._placed
+        if placed is None:
+            placed = self._placed = engine.put(self.host)
+        return placed
 
     def first_host(self) -> Batch:
         """Samples as they were passed."""
@@ -161,6 +163,10 @@ def _filled(x: Any, rows: int) -> Any:
     return tree.map_structure(fill, x)
 
 
+STEPS = {"fit": "steps_per_epoch", "validation_data": "validation_steps"}
+"""What says how many batches a pass has; "steps" elsewhere."""
+
+
 class Stream:
     """Batches from an iterable, one at a time.
 
@@ -169,6 +175,7 @@ class Stream:
         convert: turns what the iterable yields into a `Batch`, given its number.
         steps: batches of a pass, or None for all there are.
         forever: whether passes go on with one iterator (a Python generator).
+        doing: what the batches are for, for messages: "fit", "validation_data" …
     """
 
     def __init__(
@@ -177,7 +184,9 @@ class Stream:
         convert: Callable[[Any, int], Batch],
         steps: int | None,
         forever: bool,
+        doing: str = "fit",
     ):
+        self.doing = doing
         self.make, self.convert, self.steps, self.forever = make, convert, steps, forever
         self.passes = 0
         self.number = 0
@@ -193,14 +202,24 @@ class Stream:
         """The next batch; None at the end. An error of the user's own tells which batch."""
         try:
             item = next(iterator)
+            batch = self.convert(item, self.number)
         except StopIteration:
             return None
         except Exception as error:
-            error.add_note(f"while reading batch {self.number} of epoch {self.passes + 1}")
+            error.add_note(f"while reading batch {self.number} of {self._pass()}")
             raise
-        batch = self.convert(item, self.number)
         self.number += 1
         return batch
+
+    def _pass(self) -> str:
+        """The present pass, in words."""
+        return f"epoch {self.passes + 1}" if self.doing == "fit" else self.doing
+
+    def _nothing(self) -> UsageError:
+        what = self.doing if self.doing == "validation_data" else "x"
+        return UsageError(
+            "E-EMPTY", f"{what} yields no batches: a generator must yield at least one batch."
+        )
 
     @property
     def first(self) -> Batch:
@@ -208,7 +227,7 @@ class Stream:
         if not self._peeked:
             batch = self._next(self._begin())
             if batch is None:
-                raise UsageError("E-EMPTY", "x yields no batches: it must yield at least one.")
+                raise self._nothing()
             self._peeked.append(batch)
         return self._peeked[0]
 
@@ -221,8 +240,9 @@ class Stream:
 
     def close(self) -> None:
         """Close a Python generator, so that its own clean-up runs now."""
-        if not self.forever and hasattr(self._iterator, "close"):
-            self._iterator.close()  # pyright: ignore[reportOptionalMemberAccess]
+        close = getattr(self._iterator, "close", None)
+        if close is not None and not self.forever:
+            close()
 
     def padded(self, mixes_rows: bool) -> Iterator[tuple[Any, int]]:
         """Inputs of every batch with its number of rows."""
@@ -244,132 +264,11 @@ class Stream:
         if self.steps is not None and done < self.steps:
             raise UsageError(
                 "E-DATA-ENDED",
-                f"generator ended after {done} of {self.steps} steps in epoch {self.passes + 1}. "
-                "Lower steps_per_epoch, or let it loop for ever (while True).",
+                f"generator ended after {done} of {self.steps} steps in {self._pass()}. Lower "
+                f"{STEPS.get(self.doing, 'steps')}, or let it loop for ever (while True).",
             )
         if not done:
-            raise UsageError("E-EMPTY", "x yields no batches: it must yield at least one.")
-        self.passes += 1
+            raise self._nothing()
+        self.passes, self.number = self.passes + 1, 0
         if not self.forever:
-            self._iterator, self.number = None, 0
-
-
-# ---------------------------------------------------------------- arrays from what users pass
-
-
-def as_array(value: Any, name: str) -> Any:
-    """`value` as a NumPy or engine array of numbers. Raises UsageError saying what it is instead.
-
-    Rectangular nested lists become arrays; float64 becomes `settings.floatx()`.
-    """
-    if value is None or engine.is_array(value):
-        return value
-    array = np.asarray(value) if not _is_ragged(value) else _ragged(value, name)
-    if array.dtype.kind in "US":
-        raise _is_text(array, name)
-    if array.dtype == object:
-        array = _from_objects(array, name)
-    if array.ndim == 0:
-        raise UsageError(
-            "E-SCALAR", f"{name} must be array-like with a batch axis; got {shown(value)}."
-        )
-    if array.dtype == np.float64 and settings.floatx() != "float64":
-        return array.astype(settings.floatx())
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        return _whole_numbers(array, name)
-    return array
-
-
-def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
-    """64-bit integers in 32 bits, if they fit."""
-    if settings.floatx() == "float64":
-        return array
-    limits = np.iinfo(np.int32)
-    if array.size and (array.max() > limits.max or array.min() < limits.min):
-        raise UsageError(
-            "E-INTEGER-RANGE",
-            f"{name} holds {int(array.max())}, beyond 32 bits ({limits.max}). Renumber it, or "
-            'use float64 throughout: cornu.config.set_floatx("float64").',
-        )
-    return array.astype(np.int32)
-
-
-def _is_ragged(value: Any) -> bool:
-    if not isinstance(value, (list, tuple)) or not value:
-        return False
-    lengths = {len(v) if isinstance(v, (list, tuple, np.ndarray)) else -1 for v in value}
-    return len(lengths) > 1
-
-
-def _ragged(value: Any, name: str) -> np.ndarray:
-    lengths = [len(v) if hasattr(v, "__len__") else 0 for v in value]
-    raise UsageError(
-        "E-RAGGED",
-        f"{name} has rows of different lengths ({min(lengths)} to {max(lengths)}). "
-        f"Use pad_sequences({name}).",
-    )
-
-
-def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
-    if any(isinstance(v, str) for v in array.ravel()[:100]):
-        raise _is_text(array, name)
-    if any(v is None for v in array.ravel()[:100]):
-        raise UsageError("E-OBJECT", f"{name} holds None: fill or drop the missing values.")
-    if any(hasattr(v, "__len__") for v in array.ravel()[:100]):
-        lengths = sorted({len(v) if hasattr(v, "__len__") else 0 for v in array.ravel()})
-        raise UsageError(
-            "E-RAGGED",
-            f"{name} is an object array; rows have different lengths "
-            f"({', '.join(map(str, lengths[:4]))}). Use pad_sequences({name}).",
-        )
-    try:
-        return array.astype(settings.floatx())
-    except (TypeError, ValueError) as error:
-        raise UsageError("E-OBJECT", f"{name} is an object array: {error}.") from error
-
-
-def _is_text(array: np.ndarray, name: str) -> UsageError:
-    if name.startswith("y"):
-        classes = sorted({str(v) for v in array.ravel()[:1000]})
-        named = ", ".join(repr(c) for c in classes[:3]) + (", …" if len(classes) > 3 else "")
-        word = "class" if len(classes) == 1 else "classes"
-        return UsageError(
-            "E-TEXT",
-            f"{name} holds {len(classes)} text {word}: {named}. Map them to integers: "
-            f"classes, {name} = np.unique({name}, return_inverse=True).",
-        )
-    return UsageError(
-        "E-TEXT",
-        f"{name} is text (dtype {array.dtype}). Encode it first: StringLookup / "
-        "TextVectorization, or pd.get_dummies.",
-    )
-
-
-def by_name(given: Any, names: Sequence[str], what: str) -> list:
-    """A list in the order of `names`, from an array, a list or tuple, or a dict."""
-    if isinstance(given, Mapping):
-        missing = [n for n in names if n not in given]
-        extra = [n for n in given if n not in names]
-        if extra or (missing and what != "y"):
-            raise UsageError(
-                "E-KEYS",
-                f"{what} has the keys {sorted(map(str, given))}; the model knows "
-                f"{sorted(names)}."
-                + (f" Missing: {', '.join(missing)}." if missing else "")
-                + (f" Unknown: {', '.join(map(str, extra))}." if extra else ""),
-            )
-        return [given.get(n) for n in names]
-    if len(names) == 1:
-        alone = isinstance(given, (list, tuple)) and len(given) == 1 and hasattr(given[0], "shape")
-        return [given[0]] if alone else [given]
-    if given is None:
-        return [None] * len(names)
-    if isinstance(given, (list, tuple)) and len(given) == len(names):
-        return list(given)
-    got = f"{len(given)} arrays" if isinstance(given, (list, tuple)) else "one array"
-    example = ", ".join(f'"{n}": …' for n in names)
-    raise UsageError(
-        "E-OUTPUTS",
-        f"model has {len(names)} outputs ({', '.join(names)}) but {what} is {got}. "
-        f"Pass {what}=[{', '.join(f'{what}_{n}' for n in names)}] or {{{example}}}.",
-    )
+            self._iterator = None

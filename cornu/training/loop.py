@@ -96,26 +96,26 @@ def numbers(figures: Mapping[str, Any]) -> dict[str, Any]:
 def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     """Train; `said` holds the other arguments of `Model.fit` by name."""
     epochs = checks.whole_number("epochs", said["epochs"], 0)
-    if settings.current().max_epochs is not None:
-        epochs = min(epochs, settings.current().max_epochs)
+    most = settings.current().max_epochs
+    epochs = epochs if most is None else min(epochs, most)
     initial = checks.whole_number("initial_epoch", said["initial_epoch"], 0)
     train, validation = sources.for_fit(model, x, y, said)
-    program = program_for(model, train.first, train=True)
-    train.follow(program.seed, program.passes)
     sources.check_targets(model, train, "fit")
     if validation is not None:
         sources.check_targets(model, validation, "validation_data")
+    program = program_for(model, train.first, train=True)
+    train.follow(program.seed, program.passes)
     verbose = _verbosity(said["verbose"])
     callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps)
     history = next(c for c in callbacks.callbacks if isinstance(c, History))
     pace = Pace(program, 0 if callbacks.live else 0.1 if verbose == 1 else 1.0)
     model.stop_training = False
     model.history = history
-    callbacks.tell("on_train_begin")
+    callbacks.tell("on_train_begin", {})
     logs: dict[str, Any] = {}
     try:
         for epoch in range(initial, epochs):
-            callbacks.tell("on_epoch_begin", epoch)
+            callbacks.tell("on_epoch_begin", epoch, {})
             logs = _epoch(model, program, train, callbacks, pace)
             program.passes += 1
             if validation is not None and _is_due(epoch, said["validation_freq"]):
@@ -144,7 +144,7 @@ def _epoch(
 
     def before(batch: int) -> None:
         for callback in callbacks.live:
-            callback.on_train_batch_begin(batch)
+            callback.on_train_batch_begin(batch, {})
 
     def after(done: int, count: int, result: Any) -> None:
         figures, kept = result
@@ -172,7 +172,7 @@ def _replay(passive: list, done: int, count: int, figures: Mapping, kept: Any) -
         rows = [{k: float(column[i]) for k, column in columns.items()} for i in range(count)]
     for i, logs in enumerate(rows):
         for callback in passive:
-            callback.on_train_batch_begin(done + i)
+            callback.on_train_batch_begin(done + i, {})
             callback.on_train_batch_end(done + i, logs)
 
 
@@ -226,14 +226,14 @@ def _judge(program: Program, source: Source, callbacks: CallbackList | None) -> 
 
     def before(batch: int) -> None:
         for callback in batchwise:
-            callback.on_test_batch_begin(batch)
+            callback.on_test_batch_begin(batch, {})
 
     def after(done: int, count: int, figures: Any) -> None:
         for callback in batchwise:
             callback.on_test_batch_end(done, numbers(figures))
 
     if callbacks is not None:
-        callbacks.tell("on_test_begin")
+        callbacks.tell("on_test_begin", {})
     pace = Pace(program, 0 if batchwise else 1.0)
     logs = run_pass(
         source,
@@ -250,8 +250,8 @@ def _judge(program: Program, source: Source, callbacks: CallbackList | None) -> 
 def evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     """Loss and metrics over data; `said` holds the other arguments of `Model.evaluate`."""
     source = sources.for_evaluate(model, x, y, said)
-    program = program_for(model, source.first, train=False)
     sources.check_targets(model, source, "evaluate")
+    program = program_for(model, source.first, train=False)
     verbose = _verbosity(said["verbose"])
     callbacks = None
     if said["callbacks"]:
@@ -274,8 +274,8 @@ def in_order(logs: Mapping[str, Any]) -> Any:
 def train_on_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     """One training step on one batch."""
     batch = sources.one_batch(model, x, y, said, "train_on_batch")
+    sources.check_batch(model, batch, "train_on_batch")
     program = program_for(model, batch, train=True)
-    sources.check_batch(model, batch)
     figures, _ = program.train(Part(batch, None, 0, 1, batch.rows), fresh=True)
     logs = numbers(figures)
     return logs if said["return_dict"] else in_order(logs)
@@ -284,8 +284,8 @@ def train_on_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
 def test_on_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     """One test step on one batch."""
     batch = sources.one_batch(model, x, y, said, "test_on_batch")
+    sources.check_batch(model, batch, "test_on_batch")
     program = program_for(model, batch, train=False)
-    sources.check_batch(model, batch)
     logs = numbers(program.test(Part(batch, None, 0, 1, batch.rows), fresh=True))
     return logs if said["return_dict"] else in_order(logs)
 
@@ -303,11 +303,11 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
     callbacks = None
     if said["callbacks"]:
         callbacks = _callbacks(model, said["callbacks"], 0, 1, source.steps)
-        callbacks.tell("on_predict_begin")
+        callbacks.tell("on_predict_begin", {})
     collected: list = []
     for done, (batch, rows) in enumerate(source.padded(model.mixes_rows)):
         for callback in callbacks.on_predict_batches if callbacks else ():
-            callback.on_predict_batch_begin(done)
+            callback.on_predict_batch_begin(done, {})
         outputs = predictor(batch)
         collected.append((outputs, rows))
         if len(collected) > 1:
@@ -316,12 +316,12 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
             _settle(collected, -1)
             callback.on_predict_batch_end(done, {"outputs": collected[-1][0]})
         bar.update(done + 1)
-    joined = _joined(model, collected)
+    joined = _joined(model, collected) if collected else _nothing(model, source)
     plain = isinstance(x, np.ndarray) and x.dtype == np.float32 and isinstance(joined, np.ndarray)
     if plain and len(collected) == 1 and not model.mixes_rows and not model.embedded_inputs(x):
         predictor.checked.add((x.shape, x.dtype))
     if callbacks is not None:
-        callbacks.tell("on_predict_end")
+        callbacks.tell("on_predict_end", {})
     bar.update(bar.done, last=True)
     return joined
 
@@ -342,6 +342,14 @@ def _joined(model: Any, collected: list) -> Any:
     if len(parts) == 1:
         return tree.map_structure(np.array, parts[0])
     return tree.map_structure(lambda *batches: np.concatenate(batches), *parts)
+
+
+def _nothing(model: Any, source: Source) -> Any:
+    """The outputs for no samples: arrays of shape (0, ...)."""
+    specs = model.output_specs(source.first)
+    known = model.graph.outputs if model.graph is not None else model.kept["outputs"]
+    empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in specs]
+    return tree.fill(known, empty)
 
 
 def predict_on_batch(model: Any, x: Any) -> Any:

@@ -61,12 +61,28 @@ class Objective:
 
     # ---------------------------------------------------------------- fitting it to the outputs
 
+    def losses_for(
+        self, names: Sequence[str], outputs: Sequence[Any], targets: Sequence[Any]
+    ) -> list[Loss | None]:
+        """The loss of each output, as `bind` has chosen or would choose it."""
+        if self.bound:
+            return self.losses
+        said = _by_output(self.said["loss"], names, "loss", spread=True)
+        shapes = [getattr(y, "shape", None) for y in targets]
+        return [
+            losses.for_names(one, shape, output.shape)
+            for one, shape, output in zip(said, shapes, outputs, strict=True)
+        ]
+
     def bind(self, names: Sequence[str], outputs: Sequence[Any], targets: Sequence[Any]) -> None:
         """Fit to outputs and targets, each with `shape` and `dtype` (a target may be None)."""
         self.names = list(names)
         count = len(self.names)
         said = _by_output(self.said["loss"], self.names, "loss", spread=True)
-        self.losses = [losses.for_names(one) for one in said]
+        self.losses = [
+            losses.for_names(one, getattr(y, "shape", None), output.shape)
+            for one, y, output in zip(said, targets, outputs, strict=True)
+        ]
         self.weights = _by_output(self.said["loss_weights"], self.names, "loss_weights")
         several = sum(one is not None for one in self.losses) > 1
         self.trackers = [
@@ -86,8 +102,15 @@ class Objective:
             return
         shape = getattr(target, "shape", None)
         metric = metrics.for_names(given, self.losses[i], shape, output.shape)
-        name = metric.name if len(self.names) == 1 else f"{self.names[i]}_{metric.name}"
+        if metric is None:
+            return
+        if shape is not None:
+            metric.build(tuple(shape), tuple(output.shape))
         taken = {known for _, known, _, _ in self.metrics}
+        output = "" if len(self.names) == 1 else f"{self.names[i]}_"
+        name = f"{output}{metric.name}"
+        if weighted and name in taken:
+            name = f"{output}weighted_{metric.name}"
         base, n = name, 1
         while name in taken:
             name, n = f"{base}_{n}", n + 1
@@ -136,7 +159,7 @@ class Objective:
     def results(self) -> dict[str, Any]:
         """Running figures by log key: the loss first."""
         found = {"loss": self.total.result()}
-        found.update((t.name, t.result()) for t in self.trackers if t is not None)
+        found.update((str(t.name), t.result()) for t in self.trackers if t is not None)
         for _, name, metric, _ in self.metrics:
             value = metric.result()
             found.update(value if isinstance(value, dict) else {name: value})
@@ -145,7 +168,7 @@ class Objective:
     @property
     def keys(self) -> list[str]:
         """Log keys in the order of `results`, a metric's own name where it gives several."""
-        trackers = [t.name for t in self.trackers if t is not None]
+        trackers = [str(t.name) for t in self.trackers if t is not None]
         return ["loss", *trackers, *(name for _, name, _, _ in self.metrics)]
 
     # ---------------------------------------------------------------- its state

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from cornu import tree
-from cornu.errors import UsageError, shown
+from cornu import losses, tree
+from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.training import checks
-from cornu.training.data import Batch, Resident, Stream, as_array, by_name
+from cornu.training.arrays import as_array, by_name
+from cornu.training.data import Batch, Resident, Stream
 
 Source = Resident | Stream
 
@@ -19,7 +20,9 @@ def for_fit(
     """The training source and, if asked for, the one for validation."""
     size = _batch_size(said["batch_size"])
     fraction = checks.split_fraction(said["validation_split"])
+    checks.frequency(said["validation_freq"])
     steps = _steps("steps_per_epoch", said["steps_per_epoch"])
+    model.require_compiled(train=True)
     if is_stream(x):
         if fraction:
             raise UsageError(
@@ -35,19 +38,19 @@ def for_fit(
         batch, held = _split(batch, fraction)
     train = Resident(batch, size, bool(said["shuffle"]), steps)
     if held is not None:
-        return train, Resident(held, _batch_size(said["validation_batch_size"] or size))
+        return train, Resident(held, _validation_size(said, size))
     return train, _validation(model, said, size)
-
-
 
 
 def for_evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Source:
     """The source of test batches."""
+    size = _batch_size(said["batch_size"])
     steps = _steps("steps", said["steps"])
+    model.require_compiled(train=False)
     if is_stream(x):
         return stream(model, x, y, said, steps, "evaluate")
     batch = arrays(model, x, y, said["sample_weight"], None, "evaluate")
-    return Resident(batch, _batch_size(said["batch_size"]), steps=steps)
+    return Resident(batch, size, steps=steps)
 
 
 def for_predict(model: Any, x: Any, size: int, steps: int | None) -> Source:
@@ -63,12 +66,19 @@ def for_predict(model: Any, x: Any, size: int, steps: int | None) -> Source:
 
 def one_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any], doing: str) -> Batch:
     """One checked batch from arrays."""
+    if doing != "predict":
+        model.require_compiled(train=doing == "train_on_batch")
     weight, by_class = said.get("sample_weight"), said.get("class_weight")
     return arrays(model, x, y, weight, by_class, doing)
 
 
 def _batch_size(said: Any) -> int:
     return 32 if said is None else checks.whole_number("batch_size", said, 1)
+
+
+def _validation_size(said: Mapping[str, Any], size: int) -> int:
+    own = said["validation_batch_size"]
+    return size if own is None else checks.whole_number("validation_batch_size", own, 1)
 
 
 def _steps(name: str, said: Any) -> int | None:
@@ -92,18 +102,21 @@ def _validation(model: Any, said: Mapping[str, Any], size: int) -> Source | None
     data = said["validation_data"]
     if data is None:
         return None
+    size = _validation_size(said, size)
     steps = _steps("validation_steps", said["validation_steps"])
-    if is_stream(data):
-        return stream(model, data, None, {}, steps, "validation_data")
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        raise UsageError(
-            "E-VALIDATION",
-            "validation_data must be (x, y) or (x, y, sample_weight); got "
-            f"{f'{len(data)} items' if isinstance(data, (tuple, list)) else shown(data)}.",
-        )
-    x, y, weight = (*data, None)[:3]
-    batch = arrays(model, x, y, weight, None, "validation_data")
-    return Resident(batch, _batch_size(said["validation_batch_size"] or size), steps=steps)
+    with checks.noting("validation_data"):
+        if is_stream(data):
+            return stream(model, data, None, {}, steps, "validation_data")
+        if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+            several = isinstance(data, (tuple, list))
+            raise UsageError(
+                "E-VALIDATION",
+                "validation_data must be (x, y) or (x, y, sample_weight), or yield such batches; "
+                f"got {f'{len(data)} items' if several else shown(data)}.",
+            )
+        x, y, weight = (*data, None)[:3]
+        batch = arrays(model, x, y, weight, None, "validation_data")
+    return Resident(batch, size, steps=steps)
 
 
 # ---------------------------------------------------------------- arrays
@@ -114,98 +127,124 @@ def arrays(
 ) -> Batch:
     """A checked batch of all samples."""
     if x is None:
-        raise UsageError("E-NO-X", f"{doing if doing != 'validation_data' else 'fit'}() needs x. You passed None.")
-    batch = convert(model, x, y, sample_weight, class_weight)
-    names = {"x": model.input_names, "y": model.output_names, "sample_weight": model.output_names}
-    checks.lengths(batch, names)
+        call = "fit" if doing == "validation_data" else doing
+        raise UsageError("E-NO-X", f"{call}() needs x. You passed None.")
+    batch = convert(model, x, y, sample_weight, doing)
+    checks.lengths(batch, _names(model))
     if doing != "predict":
         checks.not_empty(batch, doing)
     check_inputs(model, batch, doing)
-    if doing != "predict":
-        checks.finite(batch, names)
-        checks.weights([w for w in batch.weights if w is not None])
-    return batch
+    return batch if class_weight is None else with_class_weights(model, batch, class_weight)
 
 
-def convert(
-    model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
-) -> Batch:
+def convert(model: Any, x: Any, y: Any, sample_weight: Any, doing: str) -> Batch:
     """Users' values as a `Batch` of arrays, inputs in the model's structure."""
-    inputs = _each(model.arrange_inputs(_plain(x)), "x")
+    inputs = _inputs(model, x)
+    if doing == "predict":
+        return Batch(inputs, [None] * len(model.output_names), [None] * len(model.output_names))
+    model.ensure_built(inputs)
     names = model.output_names
     several = len(names) > 1
-    ys = by_name(_plain(y), names, "y") if y is not None else [None] * len(names)
-    ys = [as_array(one, f'y["{n}"]' if several else "y") for one, n in zip(ys, names, strict=True)]
-    ws = _weights(sample_weight, names)
-    if class_weight is not None:
-        ws = [_with_classes(w, class_weight, one) for w, one in zip(ws, ys, strict=True)]
-    return Batch(inputs, ys, ws)
+    ys = by_name(_plain(y), names, "y")
+    ys = [
+        as_array(_plain(one), f'y["{n}"]' if several else "y")
+        for one, n in zip(ys, names, strict=True)
+    ]
+    return Batch(inputs, ys, _weights(sample_weight, names))
 
 
-def _weights(sample_weight: Any, names: Sequence[str]) -> list:
-    """Sample weights by output; one array serves all."""
-    alone = sample_weight is not None and not isinstance(sample_weight, (Mapping, tuple))
-    if alone and len(names) > 1 and (hasattr(sample_weight, "shape") or not _nested(sample_weight)):
-        given = [sample_weight] * len(names)
-    else:
-        given = by_name(sample_weight, names, "sample_weight") if sample_weight is not None else []
-    arrays = [as_array(w, "sample_weight") for w in given] or [None] * len(names)
-    return [w if w is None else _floating(w) for w in arrays]
-
-
-def _nested(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and bool(value) and hasattr(value[0], "__len__")
-
-
-def _floating(weight: Any) -> Any:
-    return weight if "float" in str(weight.dtype) else weight.astype("float32")
-
-
-def _with_classes(weight: Any, class_weight: Any, y: Any) -> Any:
-    """Sample weights times class weights."""
-    if y is None:
-        return weight
-    by_class = checks.class_weights(class_weight, y)
-    return by_class if weight is None else np.asarray(weight) * by_class.reshape(weight.shape)
-
-
-def _plain(value: Any) -> Any:
-    """Frames and series as arrays."""
-    if hasattr(value, "to_numpy") and not hasattr(value, "shape_"):
-        return value.to_numpy()
-    return value
+def _inputs(model: Any, x: Any) -> Any:
+    """Every input as an array."""
+    arranged = model.arrange_inputs(_plain(x))
+    names = model.input_names
+    if not names:
+        return _each(arranged, "x")
+    labels = iter(["x"] if len(names) == 1 else [f'x["{n}"]' for n in names])
+    return tree.map_structure(
+        lambda _, value: as_array(_plain(value), next(labels)), model.input, arranged
+    )
 
 
 def _each(structure: Any, name: str) -> Any:
-    """Every leaf an array. A list of numbers is one leaf."""
+    """Every leaf of a structure of arrays as an array. A list of numbers is one leaf."""
     if isinstance(structure, Mapping):
         return {k: _each(_plain(v), f'{name}["{k}"]') for k, v in structure.items()}
-    if isinstance(structure, (list, tuple)) and structure and all(
-        hasattr(_plain(v), "shape") or isinstance(v, (list, tuple, Mapping)) for v in structure
-    ) and any(hasattr(leaf, "shape") for leaf in tree.leaves(structure)):
+    if isinstance(structure, (list, tuple)) and any(_is_data(v) for v in structure):
         made = [_each(_plain(v), f"{name}[{i}]") for i, v in enumerate(structure)]
         return made if isinstance(structure, list) else tuple(made)
     return as_array(structure, name)
 
 
+def _is_data(value: Any) -> bool:
+    """Whether an item of a list is an array, or a structure of them, and not a number."""
+    return isinstance(value, Mapping) or getattr(_plain(value), "shape", ()) != ()
+
+
+def _weights(sample_weight: Any, names: Sequence[str]) -> list:
+    """Sample weights by output; one array serves all."""
+    given = _plain(sample_weight)
+    if given is not None and len(names) > 1 and not isinstance(given, (Mapping, tuple)):
+        nested = isinstance(given, list) and any(np.ndim(w) or w is None for w in given)
+        given = given if nested else [given] * len(names)
+    arrays = [as_array(_plain(w), "sample_weight") for w in by_name(given, names, "sample_weight")]
+    return [w if w is None or "float" in str(w.dtype) else w.astype("float32") for w in arrays]
+
+
+def _plain(value: Any) -> Any:
+    """Frames and series as arrays."""
+    return value.to_numpy() if hasattr(value, "to_numpy") else value
+
+
+def _names(model: Any) -> dict[str, Sequence[str]]:
+    outputs = model.output_names
+    return {"x": model.input_names, "y": outputs, "sample_weight": outputs}
+
+
+def with_class_weights(model: Any, batch: Batch, class_weight: Any) -> Batch:
+    """Sample weights times class weights, which several outputs take in a dict by output."""
+    names, outputs = model.output_names, model.output_specs(batch)
+    if len(names) > 1 and not (isinstance(class_weight, Mapping) and set(class_weight) <= {*names}):
+        raise UsageError(
+            "E-CLASS-WEIGHT",
+            f"model has {len(names)} outputs, so class_weight must be a dict by output: "
+            f'{{"{names[0]}": {{0: 1.0, 1: 2.0}}}}; got {shown(class_weight)}.',
+        )
+    chosen = [class_weight] if len(names) == 1 else [class_weight.get(n) for n in names]
+    kinds = map(losses.kind_of, model.objective.losses_for(names, outputs, batch.y))
+    weights = [
+        w if one is None or y is None else checks.class_weights(one, y, kind == "sparse", w)
+        for one, y, w, kind in zip(chosen, batch.y, batch.weights, kinds, strict=True)
+    ]
+    return batch._replace(weights=weights)
+
+
 def check_inputs(model: Any, batch: Batch, doing: str) -> None:
-    """Inputs fit the model's own, if it has any."""
-    leaves = tree.leaves(batch.x)
-    inputs = model.input_leaves()
-    if inputs:
-        checks.input_shapes(leaves, inputs, doing)
+    """Inputs fit the model's own, if it has any, and hold what can be computed with."""
+    checks.input_shapes(model, batch, doing)
+    if not model.validate_data:
+        return
     checks.embedding_indices(model, batch.x)
+    if doing != "predict":
+        checks.finite(batch, _names(model), doing)
+        checks.weights(batch.weights)
 
 
 def check_targets(model: Any, source: Source, doing: str) -> None:
     """Targets fit losses and outputs: all of them on the host, else those of the first batch."""
-    batch = source.host if isinstance(source, Resident) else source.first
-    checks.targets(model.objective, batch, model.output_specs(batch), model.output_names)
+    with checks.noting(doing):
+        check_batch(model, source.host if isinstance(source, Resident) else source.first, doing)
 
 
-def check_batch(model: Any, batch: Batch) -> None:
+def check_batch(model: Any, batch: Batch, doing: str) -> None:
     """The same for a single batch."""
-    checks.targets(model.objective, batch, model.output_specs(batch), model.output_names)
+    names, outputs = model.output_names, model.output_specs(batch)
+    chosen = model.objective.losses_for(names, outputs, batch.y)
+    checks.targets(model.objective, chosen, batch, outputs, names, doing)
+    if model.validate_data:
+        checks.target_values(chosen, batch, outputs, names, doing)
+    if "endings" not in model.kept:
+        model.kept["endings"] = "checked"
+        checks.endings(model, chosen, outputs)
 
 
 # ---------------------------------------------------------------- streams
@@ -213,7 +252,7 @@ def check_batch(model: Any, batch: Batch) -> None:
 
 def is_stream(x: Any) -> bool:
     """Whether `x` yields batches, rather than being arrays."""
-    if isinstance(x, (str, bytes, Mapping, list, tuple)) or hasattr(x, "shape"):
+    if isinstance(x, (str, bytes, Mapping, list, tuple, type)) or hasattr(x, "shape"):
         return False
     return isinstance(x, (Iterator, Iterable)) or hasattr(x, "__getitem__")
 
@@ -222,31 +261,45 @@ def stream(
     model: Any, x: Any, y: Any, said: Mapping[str, Any], steps: int | None, doing: str
 ) -> Stream:
     """A source over a generator, or anything that can be iterated or indexed by batch."""
-    if y is not None:
-        raise UsageError(
-            "E-GENERATOR-Y", "x yields batches, so y must come from it too: yield x, y."
-        )
+    for name, value in (("y", y), ("sample_weight", said.get("sample_weight"))):
+        if value is not None:
+            raise UsageError(
+                "E-GENERATOR-Y",
+                f"x yields batches, so {name} must come from it too: yield x, y"
+                f"{', sample_weight' if name != 'y' else ''}.",
+            )
     forever = isinstance(x, Iterator)
-    length = len(x) if hasattr(x, "__len__") else None
-    if forever and steps is None and doing != "predict":
-        raise UsageError(
-            "E-NO-STEPS",
-            f"x is a generator without a length: pass "
-            f"{'steps_per_epoch' if doing == 'fit' else 'steps'}.",
-        )
+    length = _length(x)
+    if forever and steps is None and length is None and doing in ("fit", "validation_data"):
+        what, wanted = ("x", "steps_per_epoch") if doing == "fit" else (doing, "validation_steps")
+        raise UsageError("E-NO-STEPS", f"{what} is a generator without a length: pass {wanted}.")
     by_class = said.get("class_weight")
     shapes: list[tuple] = []
 
     def convert_item(item: Any, number: int) -> Batch:
         return _from_item(model, item, number, by_class, shapes, doing)
 
-    return Stream(_beginning(x, forever), convert_item, steps or length, forever)
+    begin = _beginning(x, forever, length)
+    return Stream(begin, convert_item, length if steps is None else steps, forever, doing)
 
 
-def _beginning(x: Any, forever: bool) -> Callable[[int], Iterable]:
+def _length(x: Any) -> int | None:
+    """Number of batches, if `x` knows it (some have `__len__` only to say that they do not)."""
+    try:
+        return len(x)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _beginning(x: Any, forever: bool, length: int | None) -> Callable[[int], Iterable]:
     if forever or isinstance(x, Iterable):
         return lambda _: x
-    return lambda _: (x[i] for i in range(len(x)))
+    if length is None:
+        raise UsageTypeError(
+            "E-DATA-TYPE",
+            f"x is {shown(x)}, which gives batches by index but has no length. Write __len__.",
+        )
+    return lambda _: (x[i] for i in range(length))
 
 
 def _from_item(
@@ -254,7 +307,9 @@ def _from_item(
 ) -> Batch:
     """One yielded item as a checked batch."""
     if isinstance(item, list):
-        raise UsageError("E-YIELD", "generator yielded a list; use a tuple: yield x, y")
+        if doing != "predict":
+            raise UsageError("E-YIELD", "generator yielded a list; use a tuple: yield x, y")
+        item = (item,)  # several inputs, and no targets that it could be taken for
     parts = item if isinstance(item, tuple) else (item,)
     if not 1 <= len(parts) <= 3:
         raise UsageError(
@@ -263,22 +318,18 @@ def _from_item(
             "or (x, y, sample_weight).",
         )
     x, y, weight = (*parts, None, None)[:3]
-    batch = convert(model, x, y, weight, class_weight)
-    names = {"x": model.input_names, "y": model.output_names, "sample_weight": model.output_names}
-    checks.lengths(batch, names)
-    now = tuple(tuple(leaf.shape[1:]) for leaf in tree.leaves(batch.x))
-    if shapes and len(now) == len(shapes[0]) and model.input_leaves():
-        _same_shapes(batch, shapes[0], now, number)
-    shapes[:] = shapes or [now]
-    check_inputs(model, batch, doing)
+    if x is None:
+        raise UsageError("E-YIELD", f"generator yielded None for x at batch {number}.")
+    batch = convert(model, x, y, weight, doing)
+    checks.lengths(batch, _names(model))
+    if batch.rows == 0:
+        raise UsageError("E-EMPTY", f"generator yielded a batch of 0 samples at batch {number}.")
+    now = [tuple(leaf.shape) for leaf in tree.leaves(batch.x)]
+    shapes[:] = shapes or now
+    checks.drift(model, shapes, now, number)
+    check_inputs(model, batch, f"{doing} batch")
+    if class_weight is not None:
+        batch = with_class_weights(model, batch, class_weight)
+    if doing != "predict" and number:  # the first batch is checked with its source
+        check_batch(model, batch, f"{doing} batch")
     return batch
-
-
-def _same_shapes(batch: Batch, before: tuple, now: tuple, number: int) -> None:
-    for leaf, old, new in zip(tree.leaves(batch.x), before, now, strict=True):
-        if len(old) != len(new):
-            raise UsageError(
-                "E-DRIFT",
-                f"batch {number}: x has shape {tuple(leaf.shape)}, earlier batches "
-                f"{(leaf.shape[0], *old)}.",
-            )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu.errors import UsageError
+from cornu.errors import UsageError, shown
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -21,16 +21,27 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         UsageError: for a label that does not fit.
     """
     labels = np.asarray(x)
-    if labels.dtype.kind not in "iub" and not np.array_equal(labels, np.floor(labels)):
-        raise UsageError("E-LABELS", "to_categorical takes whole numbers from 0.")
+    whole = labels.dtype.kind in "iub"
+    if not whole and (labels.dtype.kind != "f" or not np.array_equal(labels, np.floor(labels))):
+        raise UsageError(
+            "E-LABELS",
+            f"to_categorical takes whole numbers from 0; got {shown(labels)}. For names: "
+            "classes, x = np.unique(x, return_inverse=True).",
+        )
     labels = labels.astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
+    if labels.size and labels.min() < 0:
+        raise UsageError("E-LABELS", f"label {labels.min()} is negative; labels begin at 0.")
     if num_classes is None:
         num_classes = int(labels.max()) + 1 if labels.size else 0
-    bad = labels[(labels < 0) | (labels >= num_classes)]
+    bad = labels[labels >= num_classes]
     if bad.size:
-        raise UsageError("E-LABELS", f"label {bad[0]} does not fit num_classes={num_classes}.")
+        raise UsageError(
+            "E-LABELS",
+            f"label {bad[0]} does not fit num_classes={num_classes}. Use "
+            f"num_classes={labels.max() + 1}, or leave it out.",
+        )
     rows = np.zeros((labels.size, num_classes), "float32")
     rows[np.arange(labels.size), labels.ravel()] = 1.0
     return rows.reshape(*labels.shape, num_classes)

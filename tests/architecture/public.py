@@ -34,11 +34,13 @@ def wrong_names(package: ModuleType) -> list[str]:
     for before, after in zip(names, names[1:], strict=False):
         if not before < after:
             complaints.append(f'__all__ has "{before}" before "{after}": sort it')
-    complaints += [f'__all__ has "{name}", which is not there' for name in _missing(package, names)]
+    complaints += [
+        f'__all__ has "{name}", which is not there' for name in names if not _has(package, name)
+    ]
     own = {
         name
         for name, value in vars(package).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        if not name.startswith("_") and _root(value) == package.__name__
     }
     return complaints + [f'__all__ lacks "{name}"' for name in sorted(own - set(names))]
 
@@ -47,10 +49,8 @@ def incomplete(package: ModuleType) -> list[str]:
     """Public classes, their methods and functions without docstring or full annotations."""
     complaints = set()
     for path, value in reachable(package):
-        if inspect.isclass(value):
-            complaints |= set(_class_complaints(path, value))
-        else:
-            complaints |= set(_complaints(path, [value], value.__doc__))
+        check = _class_complaints if inspect.isclass(value) else _function_complaints
+        complaints |= set(check(path, value))
     return sorted(complaints)
 
 
@@ -60,9 +60,8 @@ def reachable(package: ModuleType) -> Iterator[tuple[str, Any]]:
     while waiting:
         module = waiting.pop()
         for name in getattr(module, "__all__", _public(module)):
-            value = getattr(module, name, None)
-            home = getattr(value, "__name__" if inspect.ismodule(value) else "__module__", None)
-            if id(value) in seen or str(home).split(".")[0] != root:
+            value = getattr(module, name) if _has(module, name) else None
+            if id(value) in seen or _root(value, modules=True) != root:
                 continue
             seen.add(id(value))
             if inspect.ismodule(value):
@@ -80,29 +79,47 @@ def _public(module: ModuleType) -> list[str]:
     ]
 
 
-def _missing(package: ModuleType, names: list[str]) -> list[str]:
-    missing = []
-    for name in names:
-        try:
-            getattr(package, name)
-        except (AttributeError, ImportError):
-            missing.append(name)
-    return missing
+def _has(package: ModuleType, name: str) -> bool:
+    """Whether the name resolves; a package may import what stands behind it only now."""
+    try:
+        getattr(package, name)
+    except (AttributeError, ImportError):
+        return False
+    return True
+
+
+def _root(value: Any, modules: bool = False) -> str:
+    """The package that defines a class or function, or, if asked, that a module is part of."""
+    named = "__name__" if modules and inspect.ismodule(value) else "__module__"
+    return str(getattr(value, named, "")).split(".")[0]
+
+
+def _function_complaints(path: str, function: Callable[..., Any]) -> Iterator[str]:
+    yield from _complaints(path, function.__doc__, _untyped(function))
 
 
 def _class_complaints(path: str, cls: type) -> Iterator[str]:
-    yield from _complaints(path, [], cls.__doc__)
-    own = cls.__dict__.get("__init__")
-    if inspect.isfunction(own):
-        yield from _complaints(path, [own], "the class says it", returns=False)
+    yield from _complaints(path, cls.__doc__, _untyped_arguments(cls))
     for name, value in vars(cls).items():
-        if name.startswith("_") or not _is_method(value):
-            continue
-        # A method may leave its docstring and its annotations to the base class.
-        inherited = [vars(base)[name] for base in cls.__mro__ if name in vars(base)]
-        plain = [_plain(each) for each in inherited if _is_method(each)]
-        docs = [each.__doc__ for each in plain if each.__doc__]
-        yield from _complaints(f"{path}.{name}", plain, docs[0] if docs else None, method=value)
+        if not name.startswith("_") and _is_method(value):
+            yield from _method_complaints(f"{path}.{name}", cls, name)
+
+
+def _method_complaints(path: str, cls: type, name: str) -> Iterator[str]:
+    """A method may leave its docstring, and its types, to a base class that has it."""
+    found = [vars(base)[name] for base in cls.__mro__ if _is_method(vars(base).get(name))]
+    docstrings = [_plain(each).__doc__ for each in found]
+    untyped = [_untyped(_plain(each), not isinstance(each, staticmethod)) for each in found]
+    yield from _complaints(
+        path, next(filter(None, docstrings), None), untyped[0] if all(untyped) else []
+    )
+
+
+def _complaints(path: str, docstring: str | None, untyped: list[str]) -> Iterator[str]:
+    if not docstring:
+        yield f"{path} has no docstring"
+    if untyped:
+        yield f"{path} does not annotate {', '.join(untyped)}"
 
 
 def _is_method(value: Any) -> bool:
@@ -114,25 +131,19 @@ def _plain(value: Any) -> Callable[..., Any]:
     return value.fget if isinstance(value, property) else getattr(value, "__func__", value)
 
 
-def _complaints(
-    path: str,
-    functions: list[Callable[..., Any]],
-    docstring: str | None,
-    returns: bool = True,
-    method: Any = None,
-) -> Iterator[str]:
-    if not docstring:
-        yield f"{path} has no docstring"
-    bound = method is not None and not isinstance(method, staticmethod)
-    missing = [_unannotated(function, bound or not returns, returns) for function in functions]
-    if missing and all(missing):
-        yield f"{path} does not annotate {', '.join(missing[0])}"
+def _untyped_arguments(cls: type) -> list[str]:
+    """The constructor's arguments with no type of their own nor of a field of their name."""
+    constructor = vars(cls).get("__init__")
+    if not inspect.isfunction(constructor) or _root(constructor) != _root(cls):
+        return []  # none, or one that Python made, as for a Protocol
+    fields = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+    untyped = _untyped(constructor, skip_first=True)
+    return [name for name in untyped if name not in fields | {"return"}]
 
 
-def _unannotated(function: Callable[..., Any], skip_first: bool, returns: bool) -> list[str]:
+def _untyped(function: Callable[..., Any], skip_first: bool = False) -> list[str]:
     """The parameters without a type, "return" among them."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[int(skip_first) :]
-    missing = [p.name for p in parameters if p.annotation is inspect.Parameter.empty]
-    without = signature.return_annotation is inspect.Signature.empty
-    return missing + (["return"] if returns and without else [])
+    untyped = [p.name for p in parameters if p.annotation is inspect.Parameter.empty]
+    return untyped + ["return"] * (signature.return_annotation is inspect.Signature.empty)

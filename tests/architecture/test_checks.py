@@ -126,7 +126,9 @@ def test_sizes_at_the_limit_pass_and_are_over_the_aim(tmp_path: Path) -> None:
 
 PUBLIC = '''
 """A package."""
-__all__ = ["LIMIT", "Shape", "Square", "area", "parts"]
+__all__ = ["LIMIT", "Shape", "Sized", "Square", "area", "parts"]
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 from {name} import parts
 
@@ -138,8 +140,14 @@ class Shape:
         """Its area."""
         return self.side ** 2
 
+class Sized(Protocol):
+    """Has a size."""
+
 class Square(Shape):
     """A square."""
+    name: str
+    def __init__(self, name):
+        self.name = name
     def area(self):
         return 0.0
 
@@ -150,17 +158,18 @@ def area(shape: Shape, *, scale: float = 1.0) -> float:
 LIMIT = 3
 '''
 SPOILED = [
-    (public.wrong_names, '"Shape", "Square"', '"Square", "Shape"',
-     '__all__ has "Square" before "Shape": sort it'),
+    (public.wrong_names, '"Shape", "Sized"', '"Sized", "Shape"',
+     '__all__ has "Sized" before "Shape": sort it'),
     (public.wrong_names, '"area",', '"area", "area",', '__all__ has "area" before "area": sort it'),
     (public.wrong_names, '"parts"]', '"parts", "z"]', '__all__ has "z", which is not there'),
-    (public.wrong_names, '"LIMIT", ', "", '__all__ lacks "LIMIT"'),
+    (public.wrong_names, '"Square", ', "", '__all__ lacks "Square"'),
     (public.incomplete, "scale: float", "scale", "tiny_public.area does not annotate scale"),
     (public.incomplete, "= 1.0) -> float", "= 1.0)", "tiny_public.area does not annotate return"),
     (public.incomplete, '    """The area of a shape."""\n', "",
      "tiny_public.area has no docstring"),
     (public.incomplete, '    """A shape."""\n', "", "tiny_public.Shape has no docstring"),
     (public.incomplete, "side: float", "side", "tiny_public.Shape does not annotate side"),
+    (public.incomplete, "    name: str\n", "", "tiny_public.Square does not annotate name"),
     (public.incomplete, '        """Its area."""\n', "", "tiny_public.Shape.area has no docstring"),
     (public.incomplete, "area(self) -> float", "area(self)",
      "tiny_public.Shape.area does not annotate return"),
@@ -188,7 +197,7 @@ def test_a_complete_package_passes(load: Callable[..., ModuleType]) -> None:
     assert public.wrong_names(tiny) == []
     assert public.incomplete(tiny) == []
     assert {path for path, _ in public.reachable(tiny)} == {
-        f"tiny_public.{name}" for name in ("Shape", "Square", "area", "parts.cut")
+        f"tiny_public.{name}" for name in ("Shape", "Sized", "Square", "area", "parts.cut")
     }
 
 

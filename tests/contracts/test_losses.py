@@ -557,12 +557,15 @@ def test_wrong_shapes_are_explained_before_anything_runs(name, shapes, message):
     with pytest.raises(UsageError) as raised:
         getattr(losses, name)(np.zeros(y), np.ones(p))
     assert str(raised.value).startswith(message)
-    with pytest.raises(UsageError, match='output "price"'):
-        loss.check_shapes(y, "float32", p, "price") if name[0] != "s" else _other_sparse(loss)
 
 
-def _other_sparse(loss):
-    loss.check_shapes((32, 5), "int32", (32, 3), "price")
+def test_messages_name_the_output():
+    with pytest.raises(UsageError, match=r'output "price" is \(32, 3\)'):
+        losses.MeanSquaredError().check_shapes((32, 1), "float32", (None, 3), "price")
+    with pytest.raises(UsageError, match='output "price" has 2'):
+        losses.BinaryCrossentropy().check_shapes((32, 1), "float32", (None, 2), "price")
+    with pytest.raises(UsageError, match=r"Give integer labels of shape \(32,\)"):
+        losses.SparseCategoricalCrossentropy().check_shapes((32, 5), "int32", (None, 3), "price")
 
 
 @pytest.mark.parametrize("name", [n for n, row in ROWS.items() if row.data == "numbers"])
@@ -717,6 +720,16 @@ def test_crossentropy_is_told_by_the_shapes(y, p, name):
     for said in ("crossentropy", "ce"):
         loss = losses.for_names(said, y, p)
         assert (loss.fn, loss.name) == (getattr(losses, name), said)
+
+
+def test_crossentropy_without_shapes_is_told_by_the_data():
+    loss = losses.for_names("crossentropy")
+    for labels, outputs in (
+        (np.array([1]), [[0.2, 0.8]]),
+        (np.array([[0, 1]]), [[0.2, 0.8]]),
+        (np.array([[1]]), [[0.8]]),
+    ):
+        np.testing.assert_allclose(loss(labels, np.array(outputs)), -np.log(0.8), rtol=1e-6)
 
 
 def test_positional_arguments_are_those_of_keras_3():

@@ -1,0 +1,106 @@
+"""Two libraries, one script: the same model, weights and data must give the same numbers.
+
+A `Case` is written once, against `k`, which is Keras in one run and Cornu in the other.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import cornu
+
+ROWS, BATCH = 29, 8
+"""Three full batches and one of 5."""
+
+NEAR = {"rtol": 2e-5, "atol": 2e-6}
+"""float32 after some 12 steps: the order of sums differs."""
+
+
+class Case(NamedTuple):
+    """What to train, and how.
+
+    model: `k` -> a model, not compiled. compile: `k` -> arguments of `compile`.
+    data: a random generator -> (x, y). fit: the same -> more arguments of `fit`.
+    """
+
+    name: str
+    model: Callable[[Any], Any]
+    data: Callable[[np.random.Generator], tuple]
+    compile: Callable[[Any], Mapping[str, Any]]
+    fit: Callable[[np.random.Generator], Mapping[str, Any]] = lambda rng: {}
+    near: Mapping[str, float] = NEAR
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def leaves(structure: Any) -> list[np.ndarray]:
+    """Arrays in lists, tuples and dicts (by key)."""
+    if isinstance(structure, Mapping):
+        return [leaf for key in sorted(structure) for leaf in leaves(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for one in structure for leaf in leaves(one)]
+    return [np.asarray(structure)]
+
+
+def same(ours: Any, theirs: Any, what: str, near: Mapping[str, float] = NEAR) -> None:
+    """The same structure of arrays, dtypes and shapes, and the same numbers."""
+    mine, its = leaves(ours), leaves(theirs)
+    assert len(mine) == len(its), what
+    for i, (a, b) in enumerate(zip(mine, its, strict=True)):
+        assert a.shape == b.shape, f"{what} {i}: {a.shape} for {b.shape}"
+        np.testing.assert_allclose(a, b, **near, err_msg=f"{what} {i}")
+
+
+def pair(case: Case, keras: Any) -> tuple[Any, Any]:
+    """The model in both libraries, with the same weights."""
+    theirs = case.model(keras)
+    ours = case.model(cornu)
+    weights = scattered(theirs)
+    theirs.set_weights(weights)
+    ours.set_weights(weights)
+    return ours, theirs
+
+
+def scattered(model: Any) -> list[np.ndarray]:
+    """The weights of a model, moved a little: no zeros and ones."""
+    rng = np.random.default_rng(5)
+    found = model.get_weights()
+    return [
+        w + (0.1 * rng.uniform(0.1, 1, w.shape)).astype(w.dtype) if w.dtype.kind == "f" else w
+        for w in found
+    ]
+
+
+def trained_alike(case: Case, keras: Any, epochs: int = 3) -> tuple[Any, Any]:
+    """Train both; compare histories, weights, evaluate and predict."""
+    ours, theirs = pair(case, keras)
+    x, y = case.data(np.random.default_rng(7))
+    said = {"epochs": epochs, "batch_size": BATCH, "shuffle": False, "verbose": 0}
+    histories = []
+    for k, model in ((keras, theirs), (cornu, ours)):
+        model.compile(**case.compile(k))
+        more = case.fit(np.random.default_rng(8))
+        histories.append(model.fit(x, y, **{**said, **more}))
+    its, mine = (h.history for h in histories)
+    assert histories[1].epoch == histories[0].epoch
+    assert sorted(mine) == sorted(its), "log keys"
+    its = {key: its[key] for key in mine}
+    same(list(mine.values()), list(its.values()), f"history {list(its)}", case.near)
+    same(ours.get_weights(), theirs.get_weights(), "weights", case.near)
+    judged_alike(ours, theirs, x, y, case.near)
+    return ours, theirs
+
+
+def judged_alike(ours: Any, theirs: Any, x: Any, y: Any, near: Mapping[str, float]) -> None:
+    """`evaluate` and `predict` of two models give the same."""
+    said = {"batch_size": BATCH, "verbose": 0}
+    mine, its = (m.evaluate(x, y, return_dict=True, **said) for m in (ours, theirs))
+    assert sorted(mine) == sorted(its)
+    assert sorted(ours.metrics_names) == sorted(mine)
+    same(mine, its, f"evaluate {sorted(its)}", near)
+    same(ours.evaluate(x, y, **said), theirs.evaluate(x, y, **said), "evaluate, a list", near)
+    predicted = [m.predict(x, **said) for m in (ours, theirs)]
+    assert type(predicted[0]) is type(predicted[1])
+    same(*predicted, "predict", near)
