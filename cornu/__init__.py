@@ -56,7 +56,7 @@ _HOMES = {
     "Optimizer": "cornu.optimizers",
     "Regularizer": "cornu.regularizers",
     "Sequential": "cornu.models",
-    "Variable": "cornu.state",
+    "Variable": "cornu.graph",  # which gives it its operators
 }
 
 __all__ = [

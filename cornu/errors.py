@@ -13,7 +13,15 @@ from typing import Any
 SHOWN_LENGTH, MESSAGE_LENGTH = 60, 600
 
 
-class UsageError(ValueError):
+class _Brief(Exception):
+    """Leaves out notes in which an engine speaks of its own frames, set off by a line."""
+
+    def add_note(self, note: str) -> None:
+        if not note.startswith("-----"):
+            super().add_note(note)
+
+
+class UsageError(_Brief, ValueError):
     """A call that cannot work as written. `code` is stable and listed in `docs/errors.md`."""
 
     def __init__(self, code: str, message: str):
@@ -21,7 +29,7 @@ class UsageError(ValueError):
         self.code = code
 
 
-class UsageTypeError(TypeError):
+class UsageTypeError(_Brief, TypeError):
     """A value of a type that an argument cannot take. `code` as in `UsageError`."""
 
     def __init__(self, code: str, message: str):
@@ -99,9 +107,10 @@ def shown(value: Any) -> str:
     """A short description of any value: an array by shape and dtype, never by its numbers."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and dtype is not None:
-        if tuple(shape) == () and hasattr(value, "item"):
+        ours = type(value).__module__.split(".")[0] in ("numpy", "cornu")
+        if tuple(shape) == () and ours and hasattr(value, "item"):
             return f"{_cut(str(value), SHOWN_LENGTH)} ({dtype})"
-        return f"{type(value).__name__.removesuffix('Impl')} of shape {tuple(shape)}, {dtype}"
+        return f"{type(value).__name__ if ours else 'array'} of shape {tuple(shape)}, {dtype}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if callable(value) and getattr(value, "__name__", ""):

@@ -104,6 +104,10 @@ class Node:
         with frame.draws.of(self.number):
             return self.op(*args, **kwargs)
 
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        """A copy is born after what it reads, and after all that this process has made."""
+        self.__dict__.update(kept, number=next(_numbers))
+
     @property
     def variables(self) -> list[Variable]:
         """Variables that the call reads: those of a layer, and those among its arguments."""
@@ -242,7 +246,7 @@ def ancestors(outputs: Sequence[Tensor], known: Collection[int] = frozenset()) -
     while todo:
         tensor, reader = todo.pop()
         node = tensor.node
-        if node is None or (not node.inputs and getattr(node.op, "is_placeholder", False)):
+        if node is None or _is_placeholder(tensor):
             raise _unfed(tensor, reader, known)
         if node.number not in found:
             found[node.number] = node
@@ -314,6 +318,14 @@ class Gradient(Node):
         """Differentiate the sum of the loss at the present values."""
         cells = [w for w in self.wrt if isinstance(w, Variable)]
         points = [w for w in self.wrt if isinstance(w, Tensor)]
+        found = self._by(cells, [p for p in points if _is_placeholder(p)], value_of)
+        for point in points:
+            if id(point) not in found:  # alone: what is held fixed here may lie on another's way
+                found |= self._by([], [point], value_of)
+        return [found[id(w)] for w in self.wrt]
+
+    def _by(self, cells: list, points: list, value_of: Callable[[Tensor], Any]) -> dict[int, Any]:
+        """The gradients with respect to these, by id; the graph is cut at `points`."""
         leaves = _placeholders(self.loss, {id(p) for p in points})
         base = {t: value_of(t) for t in leaves}
         outer = state.frame() or Frame()
@@ -326,8 +338,12 @@ class Gradient(Node):
 
         both = engine.value_and_grad(lambda x: total(*x))
         _, (by_cell, by_point) = both(([c.value for c in cells], [value_of(p) for p in points]))
-        found = {id(w): g for w, g in zip(cells + points, by_cell + by_point, strict=True)}
-        return [found[id(w)] for w in self.wrt]
+        return {id(w): g for w, g in zip(cells + points, by_cell + by_point, strict=True)}
+
+
+def _is_placeholder(tensor: Tensor) -> bool:
+    node = tensor.node
+    return node is None or (not node.inputs and getattr(node.op, "is_placeholder", False))
 
 
 def _placeholders(output: Tensor, known: set[int]) -> list[Tensor]:
@@ -338,11 +354,10 @@ def _placeholders(output: Tensor, known: set[int]) -> list[Tensor]:
         if id(tensor) in known or id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        node = tensor.node
-        if node is None or (not node.inputs and getattr(node.op, "is_placeholder", False)):
+        if _is_placeholder(tensor):
             found[id(tensor)] = tensor
         else:
-            todo += node.inputs
+            todo += tensor.node.inputs  # pyright: ignore[reportOptionalMemberAccess]
     return list(found.values())
 
 

@@ -65,7 +65,9 @@ def _item(x: Any, index: Index) -> Any:
 
 
 def _operand(x: Any) -> Any:
-    """Float64 NumPy operands become floatx, as data do; Python numbers stay weakly typed."""
+    """Float64 NumPy operands become floatx, as data do; single numbers stay weakly typed."""
+    if isinstance(x, np.float64):
+        return float(x)
     return engine.array(x) if isinstance(x, np.ndarray) else x
 
 

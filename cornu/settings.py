@@ -73,8 +73,11 @@ def listen(listener: Callable[[Settings], None]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
     except OSError:
+        return {}
+    except UnicodeDecodeError as error:
+        warnings.warn(f"{path}, byte {error.start}: no UTF-8. The file is not used.", stacklevel=4)
         return {}
     try:
         content = json.loads(text)

@@ -9,6 +9,7 @@ compile.
 
 import functools
 import random
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cornu import engine, settings
-from cornu.errors import UsageError, shown
+from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.operators import Operators
 
 
@@ -106,6 +107,14 @@ class Variable(Operators):
     def ndim(self) -> int:
         """Number of axes."""
         return len(self.shape)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise UsageTypeError("E-SCALAR", f'variable "{self.path}" is a scalar: no length.')
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.value[i] for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype, copy=True if copy is None else copy)
@@ -229,6 +238,16 @@ class Draws:
         yield
         self.count = max(self.count, latest)
 
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """While one call of a model's graph runs: its nodes begin where the call begins.
+
+        So two calls of one model draw differently, and the repetition of a call draws the same.
+        """
+        outside, self.begun = self.begun, {}
+        yield
+        self.begun = outside
+
 
 _frame: ContextVar[Frame | None] = ContextVar("frame", default=None)
 
@@ -309,6 +328,7 @@ class Seeds:
     """Where numbers come from outside a Frame: one seed, and a count of what was taken."""
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.set(int(np.random.SeedSequence().generate_state(1)[0]))
 
     def set(self, seed: int) -> None:
@@ -317,8 +337,10 @@ class Seeds:
 
     def next(self) -> int:
         """A fresh 32-bit number, the same sequence for the same seed."""
-        self.taken += 1
-        return int(np.random.SeedSequence((self.seed, self.taken)).generate_state(1)[0])
+        with self.lock:
+            self.taken += 1
+            place = (self.seed, self.taken)
+        return int(np.random.SeedSequence(place).generate_state(1)[0])
 
 
 seeds = Seeds()

@@ -52,13 +52,20 @@ def map_structure(fn: Callable, tree: Any, *others: Any) -> Any:
         return fn(tree, *others)
     parts = [children(tree)]
     for other in others:
-        if not is_nested(other) or len(other) != len(tree):
+        if _shape(other) != _shape(tree):
             raise UsageError(
                 "E-STRUCTURE",
                 f"two nested structures differ: {describe(tree)} against {describe(other)}.",
             )
         parts.append(children(other))
     return _rebuild(tree, [map_structure(fn, *row) for row in zip(*parts, strict=True)])
+
+
+def _shape(tree: Any) -> Any:
+    """What two structures of one level must have in common: the length, and keys where any."""
+    if isinstance(tree, Mapping):
+        return set(tree)
+    return len(tree) if is_nested(tree) else None
 
 
 def fill(like: Any, values: list) -> Any:

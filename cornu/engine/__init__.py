@@ -57,6 +57,14 @@ class Engine(Protocol):
         """A structure of arrays placed on the device; with `copy` nothing shares memory."""
         ...
 
+    def room(self) -> int:
+        """Bytes of training data worth keeping on the device."""
+        ...
+
+    def buffer(self, shape: Sequence[int], dtype: str) -> Any:
+        """A NumPy array that `put` hands to the device without copying, where that can be."""
+        ...
+
     def wait(self, tree: Any) -> Any:
         """`tree`, once all its arrays have been computed."""
         ...

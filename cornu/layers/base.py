@@ -6,6 +6,7 @@ runs `call` within a Frame. Variables and sublayers are found by walking attribu
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -105,6 +106,10 @@ class Layer(Configurable):
         elif options.get("input_dim") is not None:
             self.declared_shape = (None, int(options["input_dim"]))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the places where it stands in graphs: a copy of a layer is not one of those."""
+        return {k: v for k, v in self.__dict__.items() if k != "_nodes"}
+
     # ---------------------------------------------------------------- to be written by subclasses
 
     def build(self, input_shape: Any) -> None:
@@ -131,12 +136,7 @@ class Layer(Configurable):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or record a Node for Tensors."""
-        if "dtype_policy" not in self.__dict__:
-            raise UsageError(
-                "E-SUPER",
-                f"{type(self).__name__}.__init__ must call super().__init__() "
-                "before it uses the layer.",
-            )
+        self._require_super()
         if args:
             args = (_as_arrays(args[0]), *args[1:])
         if graph.is_symbolic(args, kwargs):
@@ -152,12 +152,22 @@ class Layer(Configurable):
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._regularize_activity(outputs)
-        masking.pass_on(self, args, outputs, masks)
+        masks_itself = type(self).compute_mask is not Layer.compute_mask
+        masking.pass_on(self, args, outputs, masks, masks_itself)
         if outer is None:
             self.__dict__["_eager_losses"] = inner.losses
             for variable, value in inner.bound.items():
                 variable.assign(value)
         return outputs
+
+    def _require_super(self) -> None:
+        """Raise UsageError where a subclass's `__init__` has not called that of Layer."""
+        if "dtype_policy" not in self.__dict__:
+            raise UsageError(
+                "E-SUPER",
+                f"{type(self).__name__}.__init__ must call super().__init__() "
+                "before it uses the layer.",
+            )
 
     def _scene(self, outer: state.Frame | None, training: Any) -> dict[str, Any]:
         """What the Frame of this call changes."""
@@ -191,8 +201,9 @@ class Layer(Configurable):
             if self.input_spec is not None and args:
                 check_input(self, args[0])
             shapes = call_signature(type(self).build).shapes(self, args, kwargs)
-            with state.within(path=self._path()):
-                self.build(*shapes[0], **shapes[1])
+            with _building_lock, state.within(path=self._path()):
+                if not self.built:  # by another thread, while this one waited
+                    self.build(*shapes[0], **shapes[1])
         if self.input_spec is not None and args:
             check_input(self, args[0])
 
@@ -263,6 +274,7 @@ class Layer(Configurable):
         Raises:
             UsageError: when the shape is not fully known.
         """
+        self._require_super()
         shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = dtype or self.dtype_policy.variable_dtype
         if initializer is None:
@@ -511,6 +523,9 @@ def call_signature(method: Callable) -> CallSignature:
     masks = tuple(n for n in names if n == "mask" or n.endswith("_mask"))
     default = next((p.default for p in parameters if p.name == "training"), None)
     return CallSignature(names, "training" in names, masks, default is True)
+
+
+_building_lock = threading.RLock()  # two threads that meet an unbuilt layer build it once
 
 
 def _building(build: Callable) -> Callable:

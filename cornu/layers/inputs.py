@@ -84,6 +84,10 @@ class InputLayer(Layer):
             raise UsageError("E-INPUT-SHAPE", "batch_shape must begin with the batch axis; got ().")
         return sizes
 
+    def __getstate__(self) -> dict[str, Any]:
+        """With its Node, which is made once and is all there is to it."""
+        return dict(self.__dict__)
+
     def call(self, x: Any) -> Any:
         return x
 

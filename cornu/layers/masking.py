@@ -27,9 +27,11 @@ def _mask_of(x: Any) -> Any:
     return None if x is None else state.mask_of(x)
 
 
-def pass_on(layer: Any, args: tuple, outputs: Any, masks: Any) -> None:
-    """Give `outputs` the mask that the layer computes for them."""
-    overridden = type(layer).compute_mask is not layer_base_compute_mask(layer)
+def pass_on(layer: Any, args: tuple, outputs: Any, masks: Any, overridden: bool) -> None:
+    """Give `outputs` the mask that the layer computes for them.
+
+    `overridden`: whether the layer has a `compute_mask` of its own.
+    """
     if masks is None and not overridden:
         return
     if not layer.supports_masking and not overridden:
@@ -45,9 +47,3 @@ def pass_on(layer: Any, args: tuple, outputs: Any, masks: Any) -> None:
     for leaf, mask in zip(made, computed if several else [computed] * len(made), strict=True):
         if mask is not None and leaf is not None:
             state.set_mask(leaf, mask)
-
-
-def layer_base_compute_mask(layer: Any) -> Any:
-    """`Layer.compute_mask` itself, found without importing it (this file is below it)."""
-    bases = reversed(type(layer).__mro__)
-    return next(base.compute_mask for base in bases if "compute_mask" in base.__dict__)

@@ -5,6 +5,7 @@ from typing import Any
 
 from cornu import tree
 from cornu.errors import UsageError
+from cornu.graph import PROBES
 
 
 class InputSpec:
@@ -77,7 +78,7 @@ def _rank_hint(spec: InputSpec, shape: tuple) -> str:
     if spec.hint:
         return spec.hint.format(shape=_words(shape), sample=_words(shape[1:]))
     if spec.min_ndim and len(shape) == 1:
-        return "One sample needs a batch axis: x[None]."
+        return "One sample needs a batch axis: x[None]; one number a sample needs x[:, None]."
     return ""
 
 
@@ -106,6 +107,7 @@ def _order_hint(shape: tuple[int | None, ...], axis: int, size: int) -> str:
 
 
 def _words(shape: tuple) -> str:
-    return str(tuple("batch" if d is None and i == 0 else d for i, d in enumerate(shape))).replace(
-        "'", ""
-    )
+    """The shape with "batch" for an unknown first size, also while shapes are being inferred."""
+    unknown = (None, *PROBES)
+    words = tuple("batch" if i == 0 and d in unknown else d for i, d in enumerate(shape))
+    return str(words).replace("'", "")

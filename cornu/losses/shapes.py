@@ -141,9 +141,10 @@ def label_range(y: Any, classes: int, ignore: int | None = None, weight: Any = N
     y = np.asarray(y)
     if not y.size or y.dtype.kind not in "iufb":
         return
-    if y.min() >= 0 and y.max() < classes:
+    whole = y.dtype.kind != "f" or bool((y == np.floor(y)).all())
+    if whole and y.min() >= 0 and y.max() < classes:
         return
-    bad = ~((y >= 0) & (y < classes))
+    bad = ~((y >= 0) & (y < classes) & (whole or y == np.floor(y)))
     if ignore is not None:
         bad &= y != ignore
     if weight is not None:
@@ -170,6 +171,11 @@ def _out_of_range(y: Any, bad: Any, classes: int) -> UsageError:
         hint = "The labels look 1-based: use y - 1."
     elif label != label:
         hint = "Drop the rows without a label."
+    elif label != int(label):
+        return UsageError(
+            "E-LABEL-RANGE",
+            f"{here}; labels must be whole numbers {valid}. {many} Use np.round(y).",
+        )
     elif label < 0:
         hint = f"Did you mean ignore_class={label}?"
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cornu import engine, graph, tree
+from cornu import engine, graph, state, tree
 from cornu.errors import UsageError, UsageTypeError, listed, shown
 from cornu.graph import Node, Tensor
 from cornu.layers import Layer
@@ -33,6 +33,12 @@ class Graph:
         _check_names(self.layers)
 
     @property
+    def nodes(self) -> list[Node]:
+        """All Nodes, those of the inputs first."""
+        starts = {t.node.number: t.node for t in self.input_leaves if t.node is not None}
+        return [*starts.values(), *(n for n in self.plan if n.number not in starts)]
+
+    @property
     def variables(self) -> list[Variable]:
         """Variables that are read by ops of the graph, and not by a layer."""
         found = [v for node in self.plan for v in node.variables]
@@ -46,7 +52,11 @@ class Graph:
             t: _of_rank(v if isinstance(v, Tensor) else engine.cast(v, t.dtype), t)
             for t, v in zip(self.input_leaves, values, strict=True)
         }
-        return graph.evaluate(self.outputs, feed, self.plan)
+        frame = state.frame()
+        if frame is None:
+            return graph.evaluate(self.outputs, feed, self.plan)
+        with frame.draws.anew():
+            return graph.evaluate(self.outputs, feed, self.plan)
 
     def arrange(self, inputs: Any) -> Any:
         """What a user passed, in the structure of `self.inputs`: by name, or by position."""
@@ -92,7 +102,7 @@ def _by_name(inputs: Mapping, names: list[str]) -> list:
         raise UsageError(
             "E-KEYS",
             f'Missing data for input "{missing[0]}": x has the keys '
-            f"{listed(map(str, inputs))}; the model expects {listed(names)}.",
+            f"{listed(map(str, inputs)) or 'none'}; the model expects {listed(names)}.",
         )
     return [inputs[n] for n in names]
 

@@ -6,12 +6,13 @@ from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cornu import graph, optimizers, tree
+from cornu import graph, optimizers, saving, tree
 from cornu.callbacks import History
 from cornu.config import attribute, field
 from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion, warn
 from cornu.graph import Tensor
 from cornu.layers import Embedding, Layer
+from cornu.models.configs import functional_config, functional_from_config
 from cornu.models.functional import Graph
 from cornu.models.summary import summarize
 from cornu.state import Variable
@@ -69,9 +70,16 @@ class Model(Layer):
             self.built = True
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("lock", "kept")}
+        """The nodes of the graph come first, in birth order: so a long one is no deep recursion."""
+        kept = {k: v for k, v in super().__getstate__().items() if k not in ("lock", "kept")}
+        return kept if self.graph is None else {"nodes in order": self.graph.nodes, **kept}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
+        for node in kept.pop("nodes in order", ()):
+            op = node.op
+            known = op.__dict__.setdefault("_nodes", []) if isinstance(op, Layer) else [node]
+            if node not in known:
+                known.append(node)
         self.__dict__.update(kept, lock=threading.RLock(), kept=UserDict())
 
     def __deepcopy__(self, memo: dict) -> "Model":
@@ -164,6 +172,37 @@ class Model(Layer):
         """Print a table of the layers: output shapes, parameters, totals in bytes."""
         text = summarize(self, line_length, expand_nested, show_trainable)
         (print_fn or print)(text)
+
+    # ---------------------------------------------------------------- as plain data and as files
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph as plain data; for a subclass what its constructor was called with."""
+        if self.graph is not None and type(self)._generated:
+            return functional_config(self)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A model from what `get_config` gave, with new weights."""
+        if {"layers", "input_layers", "output_layers"} <= config.keys():
+            return functional_from_config(cls, config)
+        return super().from_config(config)
+
+    def to_json(self, **options: Any) -> str:
+        """The architecture, without weights, as JSON; `options` go to `json.dumps`."""
+        return saving.model_to_json(self, **options)
+
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+        """Save the whole model as one `.keras` file; see `saving.save_model`."""
+        saving.save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Save the weights as one `.weights.h5` file; see `saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Set the weights from a file, all or none; see `saving.load_weights`."""
+        saving.load_weights(self, filepath, skip_mismatch)
 
     # ---------------------------------------------------------------- training
 

@@ -1,12 +1,13 @@
 """Sequential: a Model made of a list."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cornu import tree
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import Tensor
 from cornu.layers import Input, InputLayer, Layer
+from cornu.models.configs import sequential_config, sequential_from_config
 from cornu.models.functional import Graph
 from cornu.models.model import Model
 
@@ -66,6 +67,15 @@ class Sequential(Model):
     @outputs.setter
     def outputs(self, value: Any) -> None:
         """Set by the layers."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers as plain data."""
+        return sequential_config(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A model from what `get_config` gave, with new weights."""
+        return sequential_from_config(cls, config)
 
     def add(self, layer: Any) -> None:
         """Put a layer at the end. Raises UsageTypeError for what is no layer."""

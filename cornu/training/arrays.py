@@ -27,10 +27,10 @@ def as_array(value: Any, name: str) -> Any:
         raise UsageError(
             "E-SCALAR", f"{name} must be array-like with a batch axis, got {shown(value)}."
         )
-    kind = "c" if "complex" in str(array.dtype) else getattr(array.dtype, "kind", "f")
+    kind = array.dtype.kind
     if kind == "O":
         array = _from_objects(array, name)
-    elif kind in REFUSED and str(array.dtype) not in settings.FLOATS:  # bfloat16 is of kind "V"
+    elif kind in REFUSED and "float" not in str(array.dtype):  # bfloat16 too is of kind "V"
         raise REFUSED[kind](array, name)
     return _settled(array, name) if isinstance(array, np.ndarray) else array
 
@@ -80,6 +80,8 @@ def _settled(array: np.ndarray, name: str) -> np.ndarray:
         return _narrower(array, name)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and settings.floatx() != "float64":
         return _whole_numbers(array, name)
+    if "float8" in str(array.dtype):
+        return array.astype(settings.floatx())
     return np.asarray(array)  # not a subclass, whose operators may mean something else
 
 
@@ -163,15 +165,15 @@ def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
         raise UsageError(
             "E-OBJECT", f"{name} has None at {_at(place)}. Fill or drop the missing values."
         )
-    if kinds and all(hasattr(kind, "__len__") for kind in kinds):
-        lengths = list(dict.fromkeys(len(item) for item in items))
+    if kinds and all(issubclass(kind, (list, tuple, np.ndarray)) for kind in kinds):
+        lengths = list(dict.fromkeys(map(_length, items)))
         if len(lengths) > 1:
             raise UsageError(
                 "E-RAGGED",
                 f"{name} is an object array; rows have different lengths "
                 f"({', '.join(map(str, lengths[:2]))}). Use pad_sequences({name}).",
             )
-        rows = as_array([np.asarray(item) for item in items], name)
+        rows = as_array(items, name)
         return rows.reshape(array.shape + rows.shape[1:])
     try:
         return array.astype(np.float64)
@@ -246,11 +248,17 @@ REFUSED = {
 # ---------------------------------------------------------------- several outputs
 
 
-def by_name(given: Any, names: Sequence[str], what: str) -> list:
+def _shape(value: Any) -> tuple:
+    """The shape of an array, () for everything else."""
+    return tuple(getattr(value, "shape", ()))
+
+
+def by_name(given: Any, names: Sequence[str], what: str, rows: int) -> list:
     """A list in the order of `names`, from an array, a list or tuple, or a dict.
 
-    An output that a dict leaves out gets None. Raises UsageError for keys and numbers that do not
-    fit.
+    An output that a dict leaves out gets None. One output takes a list of samples too, which a
+    list of arrays of `rows` samples each is not. Raises UsageError for keys and numbers that do
+    not fit.
     """
     if isinstance(given, Mapping):
         extra = [n for n in given if n not in names]
@@ -265,7 +273,12 @@ def by_name(given: Any, names: Sequence[str], what: str) -> list:
         return [None] * len(names)
     several = isinstance(given, (list, tuple))
     if len(names) == 1:
-        alone = several and len(given) == 1 and getattr(given[0], "shape", ()) != ()
+        if several and len(given) not in (1, rows) and all(_shape(g)[:1] == (rows,) for g in given):
+            raise UsageError(
+                "E-OUTPUTS",
+                f"model has 1 output ({names[0]}) but {what} is a list of {len(given)} arrays.",
+            )
+        alone = several and len(given) == 1 and _shape(given[0]) != ()
         return [given[0]] if alone else [given]
     if several and len(given) == len(names):
         return list(given)

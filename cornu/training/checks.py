@@ -78,8 +78,6 @@ def lengths(batch: Batch, names: Mapping[str, Sequence[str]]) -> int:
         labels = _labels(what, len(flat), names[what])
         both = zip(labels, flat, strict=True)
         counted += [(label, int(leaf.shape[0])) for label, leaf in both if leaf is not None]
-    if not counted or not tree.leaves(batch.x) or tree.leaves(batch.x)[0] is None:
-        raise UsageError("E-NO-X", "x holds no arrays.")
     first, count = counted[0]
     for label, other in counted[1:]:
         if other != count:
@@ -89,9 +87,17 @@ def lengths(batch: Batch, names: Mapping[str, Sequence[str]]) -> int:
     return count
 
 
-def not_empty(batch: Batch, doing: str) -> None:
+def rows(x: Any) -> int:
+    """The number of samples in the first of the inputs. Raises UsageError where there is none."""
+    first = next((leaf for leaf in tree.leaves(x) if leaf is not None), None)
+    if first is None:
+        raise UsageError("E-NO-X", "x holds no arrays.")
+    return int(first.shape[0])
+
+
+def not_empty(rows: int, doing: str) -> None:
     """There is at least one sample."""
-    if batch.rows == 0:
+    if rows == 0:
         text = "evaluate got 0 samples." if doing == "evaluate" else "x has 0 samples."
         raise UsageError("E-EMPTY", text)
 
@@ -140,7 +146,9 @@ def _misfit(got: tuple, tensor: Any, label: str, doing: str, model: Any) -> Usag
     if len(got) < len(wanted):
         channel = len(got) == len(wanted) - 2 and wanted[-1] == 1 and _fits(got, wanted[1:-1])
         hint = f" One sample with one channel? {label}[None, ..., None]." if channel else ""
-        return UsageError("E-RANK", f"{start} {len(wanted) - len(got)} fewer dimensions.{hint}")
+        missing = len(wanted) - len(got)
+        said = "1 dimension is" if missing == 1 else f"{missing} dimensions are"
+        return UsageError("E-RANK", f"{start} {said} missing.{hint}")
     hint = f" Extra dimension at axis {len(wanted) - 1}."
     if len(wanted) == 2:
         hint += (
@@ -285,7 +293,8 @@ def targets(
             loss.check_shapes(tuple(y.shape), str(y.dtype), tuple(output.shape), which)
         if weight is not None and losses.kind_of(loss) != "free":
             axis = losses.options_of(loss).get("axis", -1)
-            _weight_shape(tuple(weight.shape), tuple(output.shape), axis)
+            if isinstance(axis, int):  # else the loss gives one number, or one a sample
+                _weight_shape(tuple(weight.shape), tuple(output.shape), axis)
 
 
 def _no_target(objective: Any, loss: Any, output: str | None, doing: str) -> UsageError:
@@ -352,7 +361,7 @@ def class_weights(class_weight: Any, y: Any, sparse: bool, weight: Any = None) -
         if label != np.floor(label):
             raise UsageError(
                 "E-CLASS-WEIGHT",
-                f"class_weight needs class numbers in y, but y has {label:g} ({count} times). Use "
+                f"class_weight needs class numbers in y, but y has {label:g}. Use "
                 "sample_weight for targets that are no classes.",
             )
         if int(label) not in known:
@@ -379,7 +388,8 @@ def _by_class(class_weight: Any) -> dict[int, float]:
     for key, value in class_weight.items():
         if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
             raise UsageError(
-                "E-CLASS-WEIGHT", f"class_weight keys must be class indices (int); got {shown(key)}."
+                "E-CLASS-WEIGHT",
+                f"class_weight keys must be class indices (int); got {shown(key)}.",
             )
         is_number = isinstance(value, (int, float, np.number))
         if not is_number or not 0 <= value < float("inf"):

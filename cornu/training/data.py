@@ -1,7 +1,7 @@
 """Where batches come from.
 
-Arrays become a `Resident`: put on the device once, then cut there by an order of rows. Anything
-that yields batches becomes a `Stream`. Both hand out `Part`s: some batches to be run in one go.
+Arrays at hand are `Arrays`, which live on the device or stay on the host; anything that yields
+batches is a `Stream`. Both hand out `Part`s: some batches to be run in one go.
 What users pass becomes arrays in `arrays.py` and is checked in `checks.py` before anything is
 compiled.
 """
@@ -61,14 +61,82 @@ class Part(NamedTuple):
         return (self.cut(i, 1) for i in range(self.count))
 
 
-class Resident:
-    """Arrays held on the device.
+class OnDevice:
+    """All samples on the device, put there at the first use."""
+
+    def __init__(self, batch: Batch):
+        self.batch = batch
+        self.placed: Batch | None = None
+
+    def parts(self, order: Any, first: int, count: int, rows: int) -> Iterator[Part]:
+        """One part, cut on the device."""
+        if self.placed is None:
+            self.placed = engine.put(self.batch)
+        yield Part(self.placed, order if order is None else engine.array(order), first, count, rows)
+
+
+class OnHost:
+    """Samples left where they are; some batches at a time are copied to where the device reads.
+
+    The copy goes into a buffer that is used again, so there is never a second copy of all data,
+    and its shape does not depend on how many samples there are: nothing is compiled anew for
+    other data.
+    """
+
+    CHUNK = 16 * 2**20  # bytes
+
+    def __init__(self, batch: Batch, rows: int):
+        self.batch = batch
+        arrays = [a for a in tree.leaves(batch) if a is not None]
+        size = sum(a.nbytes // max(len(a), 1) for a in arrays) * rows  # bytes of one batch
+        most = min(64, self.CHUNK // max(size, 1), max(batch.rows // rows, 1))
+        self.steps = 1 << max(most.bit_length() - 1, 0)  # a power of two: few different shapes
+        self.rows = rows
+        self.buffers: Batch | None = None
+
+    def parts(self, order: Any, first: int, count: int, rows: int) -> Iterator[Part]:
+        """Parts of at most `steps` batches, cut on the host."""
+        if rows != self.rows:
+            where = slice(first, first + rows) if order is None else order[first : first + rows]
+            yield Part(self.batch.map(lambda a: a[where]), None, 0, count, rows)
+            return
+        for done in range(0, count, self.steps):
+            now = min(self.steps, count - done)
+            at = first + done * rows
+            yield Part(self._filled(order, at, now * rows), None, 0, now, rows)
+
+    def _filled(self, order: Any, first: int, rows: int) -> Batch:
+        """The buffers, with `rows` rows copied to their beginning."""
+        if self.buffers is None:
+            length = self.steps * self.rows
+            self.buffers = self.batch.map(
+                lambda a: engine.buffer((length, *a.shape[1:]), str(a.dtype))
+            )
+        where = slice(first, first + rows) if order is None else order[first : first + rows]
+
+        def fill(buffer: Any, source: Any) -> Any:
+            if buffer is not None:
+                if order is None:
+                    buffer[:rows] = source[where]
+                else:
+                    np.take(source, where, axis=0, out=buffer[:rows], mode="clip")
+            return None if buffer is None else engine.put(buffer)
+
+        return Batch(*(tree.map_structure(fill, *two) for two in zip(self.buffers, self.batch)))
+
+
+class Arrays:
+    """All samples at hand.
+
+    Training arrays live on the device if there is room, and every batch is gathered there by an
+    order of rows; all others stay on the host.
 
     Args:
         batch: all samples, NumPy or engine arrays.
         batch_size: rows of a batch; the last one of a pass may have fewer.
         shuffle: whether every pass has its own order, see `follow`.
         steps: batches of a pass, running on into the next order; all rows once if None.
+        resident: whether to keep the arrays on the device, if there is room.
     """
 
     def __init__(
@@ -77,6 +145,7 @@ class Resident:
         batch_size: int,
         shuffle: bool = False,
         steps: int | None = None,
+        resident: bool = False,
     ):
         self.rows, self.limit = batch.rows, batch_size
         self.batch_size = min(batch_size, max(self.rows, 1))
@@ -84,16 +153,19 @@ class Resident:
         self.whole = -(-self.rows // self.batch_size)
         self.steps = self.whole if steps is None else steps
         self.host = batch
-        self._placed: Batch | None = None
         self.position = 0  # batches taken since the beginning
+        self.home: OnDevice | OnHost | None = None
+        self.resident = resident
+        self._order: tuple[int, Any] = (-1, None)
 
-    @property
-    def batch(self) -> Batch:
-        """All samples on the device, put there at the first use."""
-        placed = self._placed
-        if placed is None:
-            placed = self._placed = engine.put(self.host)
-        return placed
+    def _settle(self) -> "OnDevice | OnHost":
+        """Decide where the arrays live, at the first use."""
+        arrays = [a for a in tree.leaves(self.host) if a is not None]
+        there = all(engine.is_array(a) for a in arrays)
+        if there or (self.resident and sum(a.nbytes for a in arrays) <= engine.room()):
+            return OnDevice(self.host)
+        host = self.host.map(lambda a: engine.numpy(a) if engine.is_array(a) else a)
+        return OnHost(host, self.batch_size)
 
     def first_host(self) -> Batch:
         """Samples as they were passed."""
@@ -107,32 +179,31 @@ class Resident:
         self.seed, self.passes = seed, passes
 
     def order(self, number: int) -> Any:
-        """The order of rows in pass `number`, the same for the same seed.
+        """The order of rows in pass `number`, the same for the same seed; None unless shuffled.
 
         NumPy's Philox makes it in a twentieth of the time that XLA takes to sort on a CPU.
         """
         if not self.shuffle:
             return None
-        counter = self.passes + number
-        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=counter))
-        return engine.array(generator.permutation(self.rows).astype("int32"))
+        if self._order[0] != number:
+            counter = self.passes + number
+            generator = np.random.Generator(np.random.Philox(key=self.seed, counter=counter))
+            self._order = (number, generator.permutation(self.rows).astype("int32"))
+        return self._order[1]
 
     def parts(self) -> Iterator[Part]:
         """The parts of one pass: runs of equal batches, cut where the rows end."""
+        home = self.home = self.home or self._settle()
         left = self.steps
+        full = self.rows // self.batch_size
         while left:
             number, done = divmod(self.position, self.whole)
-            order = self.order(number)
-            full = self.rows // self.batch_size
-            if done < full:
-                count = min(full - done, left)
-                part = Part(self.batch, order, done * self.batch_size, count, self.batch_size)
-            else:
-                count, first = 1, full * self.batch_size
-                part = Part(self.batch, order, first, 1, self.rows - first)
+            rows, count = self.batch_size, min(full - done, left)
+            if done == full:
+                rows, count = self.rows - full * self.batch_size, 1
             self.position += count
             left -= count
-            yield part
+            yield from home.parts(self.order(number), done * self.batch_size, count, rows)
 
     @property
     def first(self) -> Batch:

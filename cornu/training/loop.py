@@ -15,10 +15,10 @@ from cornu import engine, settings, tree
 from cornu.callbacks import CallbackList, History, Progbar, ProgbarLogger
 from cornu.errors import UsageError, shown
 from cornu.training import checks, sources
-from cornu.training.data import Part, Resident, Stream
+from cornu.training.data import Arrays, Part, Stream
 from cornu.training.step import Predictor, Program
 
-Source = Resident | Stream
+Source = Arrays | Stream
 
 
 class Pace:
@@ -72,8 +72,8 @@ def run_pass(
             begun = time.perf_counter()
             result = run(part.cut(taken, count), done == 0)
             figures = result[0] if isinstance(result, tuple) else result
+            engine.wait(figures)
             if pace.seconds:
-                engine.wait(figures)
                 pace.saw(count, time.perf_counter() - begun)
             if after is not None:
                 after(done, count, result)
@@ -136,7 +136,7 @@ def _epoch(
 ) -> dict[str, Any]:
     """One epoch of training."""
     record = 0
-    if callbacks.passive and not callbacks.live and isinstance(source, Resident):
+    if callbacks.passive and not callbacks.live and isinstance(source, Arrays):
         record = source.whole
 
     def run(part: Part, fresh: bool) -> Any:

@@ -9,14 +9,12 @@ from cornu import losses, tree
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.training import checks
 from cornu.training.arrays import as_array, by_name
-from cornu.training.data import Batch, Resident, Stream
+from cornu.training.data import Arrays, Batch, Stream
 
-Source = Resident | Stream
+Source = Arrays | Stream
 
 
-def for_fit(
-    model: Any, x: Any, y: Any, said: Mapping[str, Any]
-) -> tuple[Source, Source | None]:
+def for_fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> tuple[Source, Source | None]:
     """The training source and, if asked for, the one for validation."""
     size = _batch_size(said["batch_size"])
     fraction = checks.split_fraction(said["validation_split"])
@@ -36,9 +34,9 @@ def for_fit(
     held = None
     if fraction and said["validation_data"] is None:
         batch, held = _split(batch, fraction)
-    train = Resident(batch, size, bool(said["shuffle"]), steps)
+    train = Arrays(batch, size, bool(said["shuffle"]), steps, resident=True)
     if held is not None:
-        return train, Resident(held, _validation_size(said, size))
+        return train, Arrays(held, _validation_size(said, size))
     return train, _validation(model, said, size)
 
 
@@ -50,7 +48,7 @@ def for_evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Source:
     if is_stream(x):
         return stream(model, x, y, said, steps, "evaluate")
     batch = arrays(model, x, y, said["sample_weight"], None, "evaluate")
-    return Resident(batch, size, steps=steps)
+    return Arrays(batch, size, steps=steps)
 
 
 def for_predict(model: Any, x: Any, size: int, steps: int | None) -> Source:
@@ -61,7 +59,7 @@ def for_predict(model: Any, x: Any, size: int, steps: int | None) -> Source:
     batch = arrays(model, x, None, None, None, "predict")
     if steps is not None:
         batch = batch.map(lambda a: a[: steps * size])
-    return Resident(batch, size)
+    return Arrays(batch, size)
 
 
 def one_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any], doing: str) -> Batch:
@@ -108,31 +106,32 @@ def _validation(model: Any, said: Mapping[str, Any], size: int) -> Source | None
         if is_stream(data):
             return stream(model, data, None, {}, steps, "validation_data")
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-            several = isinstance(data, (tuple, list))
-            raise UsageError(
-                "E-VALIDATION",
-                "validation_data must be (x, y) or (x, y, sample_weight), or yield such batches; "
-                f"got {f'{len(data)} items' if several else shown(data)}.",
-            )
+            raise _no_validation_data(data)
         x, y, weight = (*data, None)[:3]
         batch = arrays(model, x, y, weight, None, "validation_data")
-    return Resident(batch, size, steps=steps)
+    return Arrays(batch, size, steps=steps)
+
+
+def _no_validation_data(data: Any) -> UsageError:
+    got = f"{len(data)} items" if isinstance(data, (tuple, list)) else shown(data)
+    call = f" Did you forget the parentheses: {data.__name__}()?" if callable(data) else ""
+    return UsageError(
+        "E-VALIDATION",
+        "validation_data must be (x, y) or (x, y, sample_weight), or yield such batches; got "
+        f"{got}.{call}",
+    )
 
 
 # ---------------------------------------------------------------- arrays
 
 
-def arrays(
-    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, doing: str
-) -> Batch:
+def arrays(model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, doing: str) -> Batch:
     """A checked batch of all samples."""
     if x is None:
         call = "fit" if doing == "validation_data" else doing
         raise UsageError("E-NO-X", f"{call}() needs x. You passed None.")
     batch = convert(model, x, y, sample_weight, doing)
     checks.lengths(batch, _names(model))
-    if doing != "predict":
-        checks.not_empty(batch, doing)
     check_inputs(model, batch, doing)
     return batch if class_weight is None else with_class_weights(model, batch, class_weight)
 
@@ -140,17 +139,19 @@ def arrays(
 def convert(model: Any, x: Any, y: Any, sample_weight: Any, doing: str) -> Batch:
     """Users' values as a `Batch` of arrays, inputs in the model's structure."""
     inputs = _inputs(model, x)
+    rows = checks.rows(inputs)
     if doing == "predict":
         return Batch(inputs, [None] * len(model.output_names), [None] * len(model.output_names))
+    checks.not_empty(rows, doing)
     model.ensure_built(inputs)
     names = model.output_names
     several = len(names) > 1
-    ys = by_name(_plain(y), names, "y")
+    ys = by_name(_plain(y), names, "y", rows)
     ys = [
         as_array(_plain(one), f'y["{n}"]' if several else "y")
         for one, n in zip(ys, names, strict=True)
     ]
-    return Batch(inputs, ys, _weights(sample_weight, names))
+    return Batch(inputs, ys, _weights(sample_weight, names, rows))
 
 
 def _inputs(model: Any, x: Any) -> Any:
@@ -159,6 +160,12 @@ def _inputs(model: Any, x: Any) -> Any:
     names = model.input_names
     if not names:
         return _each(arranged, "x")
+    if len(names) == 1 and _is_several(arranged, model.input_leaves()[0]):
+        raise UsageError(
+            "E-INPUTS",
+            f"model has 1 input ({names[0]}) but x is a list of {len(tree.leaves(arranged))} "
+            "arrays.",
+        )
     labels = iter(["x"] if len(names) == 1 else [f'x["{n}"]' for n in names])
     return tree.map_structure(
         lambda _, value: as_array(_plain(value), next(labels)), model.input, arranged
@@ -175,18 +182,25 @@ def _each(structure: Any, name: str) -> Any:
     return as_array(structure, name)
 
 
+def _is_several(arranged: Any, tensor: Any) -> bool:
+    """Whether what stands for one input is a list of arrays, each large enough to be an input."""
+    items = tree.leaves(arranged)
+    return len(items) > 1 and all(np.ndim(item) >= len(tensor.shape) for item in items)
+
+
 def _is_data(value: Any) -> bool:
     """Whether an item of a list is an array, or a structure of them, and not a number."""
     return isinstance(value, Mapping) or getattr(_plain(value), "shape", ()) != ()
 
 
-def _weights(sample_weight: Any, names: Sequence[str]) -> list:
+def _weights(sample_weight: Any, names: Sequence[str], rows: int) -> list:
     """Sample weights by output; one array serves all."""
     given = _plain(sample_weight)
     if given is not None and len(names) > 1 and not isinstance(given, (Mapping, tuple)):
         nested = isinstance(given, list) and any(np.ndim(w) or w is None for w in given)
         given = given if nested else [given] * len(names)
-    arrays = [as_array(_plain(w), "sample_weight") for w in by_name(given, names, "sample_weight")]
+    given = by_name(given, names, "sample_weight", rows)
+    arrays = [as_array(_plain(w), "sample_weight") for w in given]
     return [w if w is None or "float" in str(w.dtype) else w.astype("float32") for w in arrays]
 
 
@@ -232,7 +246,10 @@ def check_inputs(model: Any, batch: Batch, doing: str) -> None:
 def check_targets(model: Any, source: Source, doing: str) -> None:
     """Targets fit losses and outputs: all of them on the host, else those of the first batch."""
     with checks.noting(doing):
-        check_batch(model, source.host if isinstance(source, Resident) else source.first, doing)
+        if isinstance(source, Arrays):
+            check_batch(model, source.host, doing)
+        else:
+            check_batch(model, source.first, f"{doing} batch")
 
 
 def check_batch(model: Any, batch: Batch, doing: str) -> None:
@@ -322,8 +339,6 @@ def _from_item(
         raise UsageError("E-YIELD", f"generator yielded None for x at batch {number}.")
     batch = convert(model, x, y, weight, doing)
     checks.lengths(batch, _names(model))
-    if batch.rows == 0:
-        raise UsageError("E-EMPTY", f"generator yielded a batch of 0 samples at batch {number}.")
     now = [tuple(leaf.shape) for leaf in tree.leaves(batch.x)]
     shapes[:] = shapes or now
     checks.drift(model, shapes, now, number)

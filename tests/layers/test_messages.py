@@ -15,7 +15,7 @@ def _message(act: Callable) -> str:
         act()
     text = str(caught.value)
     assert len(text) <= 600
-    for word in ("Tracer", "jnp.", "2520", "5040", "array("):
+    for word in ("Tracer", "jnp.", "5040", "10080", "array("):
         assert word not in text
     return text
 

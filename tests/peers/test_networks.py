@@ -65,6 +65,14 @@ def conv(*args, **options):
     return layer("Conv2D", *args, **{"activation": "tanh", **options})
 
 
+def loss_alone(loss):
+    return lambda k: {"optimizer": sgd(k), "loss": loss}
+
+
+def step_weights(rng):
+    return {"sample_weight": rng.uniform(0.5, 2, (ROWS, 6)).astype("float32")}
+
+
 # ---------------------------------------------------------------- graphs
 
 
@@ -196,13 +204,6 @@ def with_gaps(rng):
     x[rng.uniform(size=(ROWS, 6)) < 0.3] = 0
     x[:, 0] = 1.0
     return x
-
-
-regularized = {
-    "kernel_regularizer": "l1",
-    "bias_regularizer": "l2",
-    "activity_regularizer": "l1_l2",
-}
 
 
 def heavy(k):
@@ -373,8 +374,20 @@ CASES = [
         sparse,
     ),
     Case("mask-pooled", masked_words, data(words, classes(3)), sparse),
-    Case("mask-to-loss", tags, data(words, classes(4, 6)), sparse),
-    Case("masking", masking, data(with_gaps, floats(6, 2)), mse),
+    Case(
+        "mask-to-loss",
+        tags,
+        data(words, classes(4, 6)),
+        loss_alone("sparse_categorical_crossentropy"),
+    ),
+    Case(
+        "mask-to-weighted-loss",
+        tags,
+        data(words, classes(4, 6)),
+        loss_alone("sparse_categorical_crossentropy"),
+        step_weights,
+    ),
+    Case("masking", masking, data(with_gaps, floats(6, 2)), loss_alone("mse")),
     Case("two-inputs-two-outputs", two_towers, two_towers_data, two_losses),
     Case("dicts", by_name, by_name_data, by_name_losses),
     Case("nested", nested, regression, mse),

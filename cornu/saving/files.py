@@ -1,0 +1,124 @@
+"""Files as such: opening what may be read, writing all or nothing, and the error for bad ones."""
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from cornu.errors import UsageError, nearest
+
+
+class ModelFileError(UsageError):
+    """A file of a model that cannot be used.
+
+    Attributes:
+        path: the file.
+        member: the part of it that is wrong ("config.json", "layers/dense/vars/0"), or None.
+        reason: what is wrong with it, and the way out.
+    """
+
+    def __init__(self, path: Any, member: str | None, reason: str, code: str = "E-FILE"):
+        self.path, self.member, self.reason = path, member, reason
+        where = f"{path}, {member}" if member else f"{path}"
+        super().__init__(code, f"{where}: {reason}")
+
+
+class MissingFileError(ModelFileError, FileNotFoundError):
+    """There is no such file."""
+
+
+@contextlib.contextmanager
+def opened(path: Any) -> Iterator[BinaryIO]:
+    """A regular file, open for reading. Raises ModelFileError for anything else.
+
+    It is opened once, and what was opened is what is looked at: nobody can exchange it in between.
+    """
+    name = os.fspath(path)
+    try:
+        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        raise missing(name) from None
+    except OSError as error:
+        raise ModelFileError(name, None, f"cannot be read: {error.strerror}.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(kind):
+            what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
+            raise ModelFileError(name, None, f"is {what}; a model is one file.")
+        yield file
+
+
+def missing(name: str) -> MissingFileError:
+    """The error for a file that is not there, with the nearest name in its folder."""
+    folder, base = os.path.split(name)
+    try:
+        near = nearest(base, os.listdir(folder or "."))
+    except OSError:
+        return MissingFileError(
+            name, None, f"no such file: there is no folder {folder} (cwd {os.getcwd()})."
+        )
+    hint = f" Similar here: {os.path.join(folder, near)}" if near else ""
+    return MissingFileError(name, None, f"no such file (cwd {os.getcwd()}).{hint}")
+
+
+def check_free(path: Any, overwrite: bool) -> None:
+    """Raise ModelFileError for a file that is there and must stay."""
+    if not overwrite and os.path.lexists(path):
+        raise ModelFileError(
+            path, None, "exists already. Pass overwrite=True to replace it, or another name."
+        )
+
+
+def write_whole(path: Any, write: Callable[[BinaryIO], Any], overwrite: bool = True) -> None:
+    """Have `write` fill a file so that it holds its old content or all of the new, at any moment.
+
+    Raises ModelFileError for a file that must stay; OSError, naming the file, where the disk says
+    no. Then no trace is left.
+    """
+    check_free(path, overwrite)
+    target = Path(os.path.realpath(path))  # a link stays one, and what it names is replaced
+    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}")
+    made = False
+    try:
+        with open(temporary, "xb") as file:
+            made = True
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
+    except BaseException as error:
+        if made:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        if isinstance(error, OSError) and not isinstance(error, ModelFileError):
+            raise _explained(error, target) from error
+        raise
+    _sync_folder(target.parent)
+
+
+def _explained(error: OSError, target: Path) -> OSError:
+    if not target.parent.is_dir():
+        text = f"there is no folder {target.parent}: make it first"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        free = shutil.disk_usage(target.parent).free
+        text = f"{error.strerror}, {free} bytes are free; the old file is as it was"
+    else:
+        text = f"{error.strerror}; the old file is as it was"
+    return type(error)(error.errno, text, str(target))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name itself on the disk. Some file systems cannot, which harms nobody."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

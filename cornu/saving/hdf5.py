@@ -1,0 +1,234 @@
+"""Weights as HDF5: groups by path, one dataset for each Variable, as Keras 3 lays them out.
+
+The one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares
+what an array declares with what is stored before any of it is read.
+"""
+
+import hashlib
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from cornu.saving.files import ModelFileError
+from cornu.saving.weights import Stored
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+BFLOAT16 = "bfloat16"
+MOST_OBJECTS, MOST_DEPTH, MOST_AXES, MOST_RATIO = 200_000, 64, 16, 1000
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+
+
+# ---------------------------------------------------------------- writing
+
+
+def to_hdf5(
+    weights: Mapping[str, Any], names: Mapping[str, str], digests: bool = False
+) -> memoryview:
+    """The content of a file with these arrays by path, and the layers' names by path.
+
+    With `digests` every array carries its SHA-256. The file is made in memory, for the HDF5 library
+    does not survive a full disk.
+    """
+    import h5py
+
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        for path, name in names.items():
+            file.create_group(f"{path}/vars" if path else "vars").attrs["name"] = name
+        for path, value in weights.items():
+            _write(file, path, np.asarray(value), digests)
+    return image.getbuffer()
+
+
+def _write(file: Any, path: str, value: np.ndarray, digests: bool) -> None:
+    short = str(value.dtype) == BFLOAT16
+    plain = value.view("V2") if short else value
+    dataset = file.create_dataset(path, data=plain)
+    if short:
+        dataset.attrs["dtype"] = BFLOAT16
+    if digests:
+        dataset.attrs["sha256"] = _digest(plain)
+
+
+def _digest(value: np.ndarray) -> str:
+    """SHA-256 of an array's bytes, little-endian, in C order."""
+    little = value.astype(value.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(np.ascontiguousarray(little).data.cast("B")).hexdigest()
+
+
+# ---------------------------------------------------------------- reading
+
+
+@contextmanager
+def stored_weights(
+    file: BinaryIO, path: Any, member: str | None = None
+) -> Iterator[tuple[dict[str, Stored], dict[str, str]]]:
+    """Arrays by path, still unread, and names of layers by path.
+
+    `path` and `member` are for messages. Raises ModelFileError for anything unusual.
+    """
+    import h5py
+
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    try:
+        opened = h5py.File(file, "r")
+    except Exception as error:
+        raise ModelFileError(path, member, _damage(error, size), "E-FILE-DAMAGED") from error
+    with opened:
+        yield _Walk(path, member, size).over(opened)
+
+
+def _damage(error: Exception, size: int) -> str:
+    text = str(error)
+    if "truncated" in text:
+        return f"is damaged: it ends early, after {size} bytes. Restore it from a copy."
+    return f"is damaged, or no HDF5 file: {text.splitlines()[0][:200]}."
+
+
+class _Walk:
+    """Looks at every object of a file once."""
+
+    def __init__(self, path: Any, member: str | None, size: int):
+        self.path, self.member, self.size = path, member, size
+        self.weights: dict[str, Stored] = {}
+        self.names: dict[str, str] = {}
+        self.seen: set[Any] = set()
+        self.declared = 0
+
+    def bad(self, where: str, what: str, code: str = "E-FILE-HDF5") -> ModelFileError:
+        """The error for an object of the file."""
+        member = f"{self.member}: {where}" if self.member else where
+        return ModelFileError(self.path, member, what, code)
+
+    def over(self, file: Any) -> tuple[dict[str, Stored], dict[str, str]]:
+        """All arrays and names."""
+        if "layer_names" in file.attrs or "model_config" in file.attrs:
+            raise self.bad(
+                "/", "holds the layout of older generations, which is not read here yet."
+            )
+        todo: list[tuple[str, Any]] = [("", file)]
+        while todo:
+            where, group = todo.pop()
+            try:
+                todo += self.inside(where, group)
+            except ModelFileError:
+                raise
+            except Exception as error:
+                reason = _damage(error, self.size)
+                raise self.bad(where or "/", reason, "E-FILE-DAMAGED") from error
+        return self.weights, self.names
+
+    def inside(self, where: str, group: Any) -> list[tuple[str, Any]]:
+        """Take a group's arrays; returns its groups."""
+        import h5py
+
+        self.visit(where, group)
+        if where.count("/") >= MOST_DEPTH:
+            raise self.bad(where, "is nested too deep.")
+        if where == "vars" or where.endswith("/vars"):
+            self.names[where.removesuffix("vars").removesuffix("/")] = _text(group, "name") or where
+        found = []
+        for name in group:
+            below = f"{where}/{name}" if where else name
+            if not name.isprintable() or name in (".", "..") or len(name) > 1024:
+                raise self.bad(ascii(below), "has a name that cannot be used.")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise self.bad(below, "is a link. Weights must lie in the file itself.")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                found.append((below, item))
+            elif isinstance(item, h5py.Dataset):
+                self.visit(below, item)
+                self.weights[below] = self.array(below, item)
+            else:
+                raise self.bad(below, "is neither a group nor an array.")
+        return found
+
+    def visit(self, where: str, item: Any) -> None:
+        """Count an object, and refuse one that is met again."""
+        from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
+
+        address = h5o.get_info(item.id).addr
+        if address in self.seen:
+            raise self.bad(where, "is in the file twice, or in a circle.")
+        self.seen.add(address)
+        if len(self.seen) > MOST_OBJECTS:
+            raise self.bad(where, f"is one of more than {MOST_OBJECTS} objects.")
+
+    def array(self, where: str, dataset: Any) -> Stored:
+        """An array, checked by what it declares."""
+        import h5py
+
+        made = dataset.id.get_create_plist()
+        layouts = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
+        if made.get_layout() not in layouts or made.get_external_count():
+            raise self.bad(where, "keeps its numbers in another file.")
+        for i in range(made.get_nfilters()):
+            if made.get_filter(i)[0] not in FILTERS:
+                raise self.bad(where, f"is packed with filter {made.get_filter(i)[0]}.")
+        dtype = self.dtype(where, dataset)
+        shape = dataset.shape
+        if shape is None or len(shape) > MOST_AXES:
+            raise self.bad(where, "has no usable shape.")
+        count = math.prod(shape) * dataset.dtype.itemsize
+        stored = dataset.id.get_storage_size()
+        self.declared += count
+        if count > stored * MOST_RATIO or stored > self.size:
+            raise self.bad(where, f"declares {count} bytes, of which {stored} are there.")
+        if self.declared > 4 * self.size * (1 + MOST_RATIO * bool(made.get_nfilters())):
+            raise self.bad(where, "together with others declares more than the file can hold.")
+        return Stored(tuple(shape), dtype, self.reader(where, dataset, dtype))
+
+    def dtype(self, where: str, dataset: Any) -> str:
+        """The dtype's name, if it is one of numbers."""
+        kind = dataset.dtype
+        if _text(dataset, "dtype") == BFLOAT16 and kind.kind == "V" and kind.itemsize == 2:
+            return "float32"
+        if kind.kind not in "fiub" or kind.itemsize > 8 or kind.subdtype is not None:
+            raise self.bad(where, f"holds {kind}, and not numbers.")
+        return str(kind.newbyteorder("="))
+
+    def reader(self, where: str, dataset: Any, dtype: str) -> Callable[[], np.ndarray]:
+        """A function that reads the array and holds it against its SHA-256."""
+
+        def read() -> np.ndarray:
+            try:
+                value = dataset[()]
+            except Exception as error:
+                reason = _damage(error, self.size)
+                raise self.bad(where, reason, "E-FILE-DAMAGED") from error
+            value = np.asarray(value)
+            digest = _text(dataset, "sha256")
+            if digest and digest != _digest(value):
+                raise self.bad(
+                    where,
+                    "is damaged: its numbers do not have the checksum they were saved with. "
+                    "Restore the file from a copy.",
+                    "E-FILE-DAMAGED",
+                )
+            return _widened(value) if value.dtype.kind == "V" else value.astype(dtype, copy=False)
+
+        return read
+
+
+def _widened(value: np.ndarray) -> np.ndarray:
+    """Bfloat16 as float32: its bits are the upper half."""
+    bits = np.ascontiguousarray(value).view("<u2").astype("<u4") << 16
+    return bits.view("<f4").reshape(value.shape)
+
+
+def _text(item: Any, name: str) -> str | None:
+    """A short string attribute, or None."""
+    if name not in item.attrs:
+        return None
+    kept = item.attrs.get_id(name)
+    if kept.shape != () or kept.dtype.kind not in "OS" or kept.get_storage_size() > 4096:
+        return None
+    value = item.attrs[name]
+    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return value if isinstance(value, str) and len(value) <= 4096 else None

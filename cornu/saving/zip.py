@@ -1,0 +1,216 @@
+"""The `.keras` format: a ZIP archive with config.json, metadata.json and model.weights.h5.
+
+Members are stored as they are, as Keras 3 does; metadata.json holds a SHA-256 of each under
+"cornu". The reader takes members by name from an archive of which every byte is accounted for.
+"""
+
+import datetime
+import hashlib
+import io
+import json
+import re
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from cornu.errors import UsageError
+from cornu.saving.archive import Archive
+from cornu.saving.files import ModelFileError
+from cornu.saving.hdf5 import stored_weights, to_hdf5
+from cornu.saving.text import parse
+
+MAGIC = b"PK\x03\x04"
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+LAYOUT = "3.15.1"
+"""The version of Keras whose layout this is."""
+
+NAME = re.compile(r"[A-Za-z0-9_.\-/]+")
+MOST_MEMBERS, MOST_RATIO, SMALL = 10_000, 200, 2**20
+LOCAL_HEADER, END_RECORD = 30, 22
+DESCRIPTOR_FLAG, ENCRYPTED_FLAG, DESCRIPTOR = 0x8, 0x1, 24
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_zip(archive: Archive, file: BinaryIO) -> None:
+    """Write an archive into a file that is open for writing."""
+    config = dict(archive.config)
+    training = archive.training or {}
+    if training.get("compile_config"):
+        config["compile_config"] = training["compile_config"]
+    slots = training.get("optimizer") or {}
+    groups = {path.rpartition("/vars/")[0]: "optimizer" for path in slots}
+    members = {
+        CONFIG: json.dumps(config).encode(),
+        WEIGHTS: to_hdf5({**archive.weights, **slots}, {**archive.names, **groups}),
+    }
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    now = datetime.datetime.now()
+    metadata = {
+        "keras_version": LAYOUT,
+        "date_saved": now.strftime("%Y-%m-%d@%H:%M:%S"),
+        "cornu": {"sha256": digests, **archive.meta},
+    }
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as out:
+        for name, content in {METADATA: json.dumps(metadata).encode(), **members}.items():
+            info = zipfile.ZipInfo(name, now.timetuple()[:6])
+            info.external_attr = 0o600 << 16
+            out.writestr(info, content)  # pyright: ignore[reportArgumentType]
+
+
+# ---------------------------------------------------------------- reading
+
+
+@contextmanager
+def read_zip(file: BinaryIO, path: Any) -> Iterator[Archive]:
+    """The archive in a file; its arrays can be read while the context lasts.
+
+    Raises ModelFileError for a file that is damaged, or that no honest writer makes.
+    """
+    with _opened(file, path) as members:
+        content = members.read(CONFIG)
+        metadata = _json(members.read(METADATA), path, METADATA)
+        digests = _digests(metadata)
+        config = _json(content, path, CONFIG)
+        if WEIGHTS not in members.known:
+            raise ModelFileError(path, WEIGHTS, "is missing from the archive.")
+        weights = members.read(WEIGHTS)
+        for name, data in ((CONFIG, content), (WEIGHTS, weights)):
+            if name in digests and hashlib.sha256(data).hexdigest() != digests[name]:
+                raise ModelFileError(
+                    path,
+                    name,
+                    "is damaged: it does not have the checksum it was saved with. Restore the "
+                    "file from a copy.",
+                    "E-FILE-DAMAGED",
+                )
+    compiled = config.pop("compile_config", None)
+    with stored_weights(io.BytesIO(weights), path, WEIGHTS) as (arrays, names):
+        slots = {p: a for p, a in arrays.items() if p.split("/")[0] == "optimizer"}
+        own = {p: a for p, a in arrays.items() if p not in slots}
+        training = {"compile_config": compiled, "optimizer": slots} if compiled else None
+        yield Archive(config, own, names, training, metadata)
+
+
+def _json(content: bytes, path: Any, member: str) -> dict[str, Any]:
+    try:
+        found = parse(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ModelFileError(path, member, "is not UTF-8 text.", "E-FILE-JSON") from error
+    except UsageError as error:
+        reason = str(error).removesuffix(f" [{error.code}]")
+        raise ModelFileError(path, member, reason, "E-FILE-JSON") from error
+    if not isinstance(found, dict):
+        raise ModelFileError(path, member, "must hold an object {…}.", "E-FILE-JSON")
+    return found
+
+
+def _digests(metadata: Mapping[str, Any]) -> dict[str, str]:
+    own = metadata.get("cornu")
+    found = own.get("sha256") if isinstance(own, Mapping) else None
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+class _Members:
+    """The members of an archive, each read by its name."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: Any):
+        self.archive, self.path = archive, path
+        self.known = {info.filename: info for info in archive.infolist()}
+
+    def read(self, name: str) -> bytes:
+        """All of a member; its CRC is checked on the way."""
+        info = self.known.get(name)
+        if info is None:
+            raise ModelFileError(self.path, name, "is missing: this archive holds no model.")
+        try:
+            content = self.archive.read(info)
+        except Exception as error:
+            reason = f"is damaged: {str(error)[:200]}. Restore the file from a copy."
+            raise ModelFileError(self.path, name, reason, "E-FILE-DAMAGED") from error
+        if len(content) != info.file_size:
+            raise ModelFileError(self.path, name, "is damaged: it ends early.", "E-FILE-DAMAGED")
+        return content
+
+
+@contextmanager
+def _opened(file: BinaryIO, path: Any) -> Iterator[_Members]:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    try:
+        archive = zipfile.ZipFile(file)
+    except Exception as error:
+        raise ModelFileError(
+            path,
+            None,
+            f"is damaged: the archive ends early, after {size} bytes, or is no ZIP archive "
+            f"({str(error)[:100]}). Download it again, or restore it from a copy.",
+            "E-FILE-DAMAGED",
+        ) from error
+    with archive:
+        try:
+            _check(archive, file, path, size)
+        except ModelFileError:
+            raise
+        except Exception as error:
+            reason = f"is damaged: {str(error)[:200]}."
+            raise ModelFileError(path, None, reason, "E-FILE-DAMAGED") from error
+        yield _Members(archive, path)
+
+
+def _check(archive: zipfile.ZipFile, file: BinaryIO, path: Any, size: int) -> None:
+    """Raise ModelFileError unless the archive is as plain as one that a writer of models makes."""
+    infos = archive.infolist()
+    if len(infos) > MOST_MEMBERS:
+        raise ModelFileError(path, None, f"has {len(infos)} members; {MOST_MEMBERS} at most.")
+    for info in infos:
+        _check_member(info, path)
+    folded = [info.filename.casefold() for info in infos]
+    if len(set(folded)) < len(folded):
+        twice = next(name for name in folded if folded.count(name) > 1)
+        raise ModelFileError(path, twice, "is in the archive twice.")
+    if sum(info.file_size for info in infos) > 4 * size + 2**26:
+        raise ModelFileError(path, None, "would unpack to more than four times its size.")
+    _check_cover(archive, file, path, size)
+
+
+def _check_member(info: zipfile.ZipInfo, path: Any) -> None:
+    name = info.filename
+    parts = name.split("/")
+    if not NAME.fullmatch(name) or any(part in ("", ".", "..") for part in parts):
+        raise ModelFileError(path, ascii(name)[:200], "is no name for a member.")
+    if name != getattr(info, "orig_filename", name):
+        raise ModelFileError(path, ascii(name)[:200], "is no name for a member.")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ModelFileError(path, name, f"is packed with method {info.compress_type}.")
+    if info.flag_bits & ENCRYPTED_FLAG:
+        raise ModelFileError(path, name, "is encrypted.")
+    mode = info.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise ModelFileError(path, name, "is no regular file.")
+    if info.file_size > SMALL and info.file_size > MOST_RATIO * info.compress_size:
+        raise ModelFileError(path, name, "would unpack to more than 200 times its size.")
+
+
+def _check_cover(archive: zipfile.ZipFile, file: BinaryIO, path: Any, size: int) -> None:
+    """Members must lie one after another and, with the directory, fill the file."""
+    end = 0
+    for info in sorted(archive.infolist(), key=lambda i: i.header_offset):
+        gap = info.header_offset - end
+        if gap < 0 or gap > (DESCRIPTOR if end else 0):
+            raise ModelFileError(path, info.filename, "does not begin where the one before ends.")
+        file.seek(info.header_offset)
+        header = file.read(LOCAL_HEADER)
+        name, extra = struct.unpack("<HH", header[26:30])
+        if file.read(name) != info.filename.encode():
+            raise ModelFileError(path, info.filename, "has another name inside.", "E-FILE-DAMAGED")
+        end = info.header_offset + LOCAL_HEADER + name + extra + info.compress_size
+    if not 0 <= archive.start_dir - end <= DESCRIPTOR:
+        raise ModelFileError(path, None, "has bytes that belong to no member.")
+    file.seek(size - END_RECORD)
+    if file.read(4) != b"PK\x05\x06" or archive.comment:
+        raise ModelFileError(path, None, "has bytes behind its end.")
