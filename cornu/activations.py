@@ -92,7 +92,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 
 def softmax(x: Any, axis: Any = -1) -> Any:
     """`exp(x) / sum(exp(x))` along `axis`. Warns where that axis has size 1."""
-    shape = getattr(x, "shape", None)
+    shape: Any = getattr(x, "shape", ())
     known = bool(shape) and isinstance(axis, int) and -len(shape) <= axis < len(shape)
     if known and shape[axis] == 1 and not _engine.is_traced(x):  # a model names the layer instead
         warn(

@@ -93,8 +93,8 @@ class Node:
         self.inputs = tensors((args, self.kwargs))
         self.outputs: list[Tensor] = []
 
-    def run(self, value_of: Callable[[Tensor], Any]) -> Any:
-        """Call `op` with the values of its inputs."""
+    def run(self, value_of: Callable[[Tensor], Any], fed: Collection[int] = frozenset()) -> Any:
+        """Call `op` with the values of its inputs. `fed`: ids of Tensors that were fed."""
         args, kwargs = tree.map_structure(
             lambda x: value_of(x) if isinstance(x, Tensor) else x, (self.args, self.kwargs)
         )
@@ -274,10 +274,13 @@ def evaluate(outputs: Any, feed: Mapping[Tensor, Any], plan: Sequence[Node] | No
     fed = set(values)
     if plan is None:
         plan = ancestors(tensors(outputs), fed)
+    frame = state.frame()
+    moved = {} if frame is None else frame.moved
     for node in plan:
-        results = tree.leaves(node.run(lambda t: values[id(t)]))
+        results = tree.leaves(node.run(lambda t: values[id(t)], fed))
         for tensor, value in zip(node.outputs, results, strict=True):
-            values.setdefault(id(tensor), value)
+            move = moved.get(id(tensor))
+            values.setdefault(id(tensor), value if move is None else value + move)
     return tree.map_structure(lambda t: values[id(t)] if isinstance(t, Tensor) else t, outputs)
 
 
@@ -314,31 +317,30 @@ class Gradient(Node):
         """Those that the loss depends on."""
         return variables_of(self.loss, [w for w in self.wrt if isinstance(w, Variable)])
 
-    def run(self, value_of: Callable[[Tensor], Any]) -> Any:
-        """Differentiate the sum of the loss at the present values."""
+    def run(self, value_of: Callable[[Tensor], Any], fed: Collection[int] = frozenset()) -> Any:
+        """Differentiate the sum of the loss at the present values.
+
+        A Tensor in the middle is moved by zero, and the derivative is taken by the move: so its
+        own way to the loss counts, and the graph above it stays connected.
+        """
         cells = [w for w in self.wrt if isinstance(w, Variable)]
         points = [w for w in self.wrt if isinstance(w, Tensor)]
-        found = self._by(cells, [p for p in points if _is_placeholder(p)], value_of)
-        for point in points:
-            if id(point) not in found:  # alone: what is held fixed here may lie on another's way
-                found |= self._by([], [point], value_of)
-        return [found[id(w)] for w in self.wrt]
-
-    def _by(self, cells: list, points: list, value_of: Callable[[Tensor], Any]) -> dict[int, Any]:
-        """The gradients with respect to these, by id; the graph is cut at `points`."""
-        leaves = _placeholders(self.loss, {id(p) for p in points})
-        base = {t: value_of(t) for t in leaves}
+        base = {t: value_of(t) for t in _placeholders(self.loss, fed)}
         outer = state.frame() or Frame()
 
-        def total(at_cells: list, at_points: list) -> Any:
+        def total(at_cells: list, moves: list) -> Any:
             bound = {**outer.bound, **dict(zip(cells, at_cells, strict=True))}
-            with outer.child(bound=bound, losses=[]):
-                feed = {**base, **dict(zip(points, at_points, strict=True))}
+            own = dict(zip(map(id, points), moves, strict=True))
+            feed = {t: v + own[id(t)] if id(t) in own else v for t, v in base.items()}
+            moved = {**outer.moved, **{i: outer.moved.get(i, 0) + m for i, m in own.items()}}
+            with outer.child(bound=bound, losses=[], moved=moved):
                 return engine.np.sum(evaluate(self.loss, feed))
 
         both = engine.value_and_grad(lambda x: total(*x))
-        _, (by_cell, by_point) = both(([c.value for c in cells], [value_of(p) for p in points]))
-        return {id(w): g for w, g in zip(cells + points, by_cell + by_point, strict=True)}
+        still = [engine.np.zeros_like(value_of(p)) for p in points]
+        _, (by_cell, by_point) = both(([c.value for c in cells], still))
+        found = {id(w): g for w, g in zip(cells + points, by_cell + by_point, strict=True)}
+        return [found[id(w)] for w in self.wrt]
 
 
 def _is_placeholder(tensor: Tensor) -> bool:
@@ -346,15 +348,15 @@ def _is_placeholder(tensor: Tensor) -> bool:
     return node is None or (not node.inputs and getattr(node.op, "is_placeholder", False))
 
 
-def _placeholders(output: Tensor, known: set[int]) -> list[Tensor]:
-    """The unfed placeholders under `output`, not looking past `known` tensors."""
+def _placeholders(output: Tensor, fed: Collection[int]) -> list[Tensor]:
+    """The placeholders and `fed` tensors under `output`, not looking past these."""
     found, seen, todo = {}, set(), [output]
     while todo:
         tensor = todo.pop()
-        if id(tensor) in known or id(tensor) in seen:
+        if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        if _is_placeholder(tensor):
+        if id(tensor) in fed or _is_placeholder(tensor):
             found[id(tensor)] = tensor
         else:
             todo += tensor.node.inputs  # pyright: ignore[reportOptionalMemberAccess]

@@ -186,6 +186,7 @@ class Frame:
         losses: what `add_loss` and activity regularizers left.
         path: names of the layers entered, outermost first.
         custom_objects: name -> class or function, for `deserialize`.
+        moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
         probing: whether only shapes are asked for, with made-up sizes for unknown dimensions.
     """
 
@@ -205,6 +206,7 @@ class Frame:
         self.masks: dict[int, tuple] = {}
         self.path: tuple[str, ...] = ()
         self.custom_objects: dict[str, Any] = {}
+        self.moved: dict[int, Any] = {}
         self.probing = False
         self.draws = Draws()
 

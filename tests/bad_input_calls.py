@@ -1,4 +1,4 @@
-"""The table of wrong calls of fit, evaluate, predict and train_on_batch; see `bad_input_cases.py`."""
+"""The wrong calls of fit, evaluate, predict and train_on_batch; see `bad_input_cases.py`."""
 
 import numpy as np
 

@@ -48,6 +48,21 @@ class Subject(NamedTuple):
     y: Any
 
 
+def assert_whole(subject: Subject) -> None:
+    """The model trains and predicts, and is counted to have trained for one batch."""
+    model, x, y = subject
+    before = int(model.optimizer.iterations)
+    history = model.fit(x, y, epochs=1, batch_size=ROWS, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert int(model.optimizer.iterations) == before + 1
+    for found in keras.tree.leaves(model.predict(x, verbose=0)):
+        assert np.isfinite(found).all()
+
+
+def bits(model: Any) -> list[bytes]:
+    return [v.tobytes() for v in model.get_weights()]
+
+
 def dense(units=3, activation="softmax", loss="sparse_categorical_crossentropy", metrics=None):
     model = keras.Sequential(
         [

@@ -82,7 +82,7 @@ MORE = [
     Case(
         "objects",
         lambda m: m.fit([{"a": 1}] * ROWS, Y),
-        ("x is an object array of dict, which are not all numbers.",),
+        ("x has {'a': 1} (dict) at index 0, which is no number.",),
         "E-OBJECT",
     ),
     Case(

@@ -1,6 +1,7 @@
 """Wrong usages: what is said, that nothing was compiled for it, and that the model is whole after.
 
-The usages are rows of `bad_input_calls.py`, `bad_input_more.py` and `bad_input_cases.py`. Those that Cornu takes, or warns of, are here.
+The usages are rows of `bad_input_calls.py`, `bad_input_more.py` and `bad_input_cases.py`. Those
+that Cornu takes, or warns of, are here.
 """
 
 import functools
@@ -15,12 +16,25 @@ import pytest
 import bad_input_cases as cases
 import cornu as keras
 from bad_input_calls import CALLS
-from bad_input_cases import GOOD, MADE, ONE_HOT, ROWS, Case, Made, Subject, X, Y, batches
+from bad_input_cases import (
+    GOOD,
+    MADE,
+    ONE_HOT,
+    ROWS,
+    Case,
+    Made,
+    Subject,
+    X,
+    Y,
+    assert_whole,
+    batches,
+    bits,
+)
 from bad_input_more import MORE
-from cornu import engine, layers, losses
-from cornu.callbacks import Callback
+from cornu import engine, layers, losses, settings
 from cornu.errors import MESSAGE_LENGTH, UsageError
 from cornu.training import sources
+from cornu.training.arrays import as_array
 
 FORBIDDEN = ("Tracer", "Traced", "jnp.", "jax", "keras_tensor_", "ArrayImpl", "array([", " 0x")
 
@@ -63,21 +77,6 @@ def assert_said(error: Any, says: tuple[str, ...], code: str) -> None:
     assert len(text) <= MESSAGE_LENGTH == 600
     for said in [text, *getattr(error, "__notes__", [])]:
         assert not [word for word in FORBIDDEN if word in said]
-
-
-def assert_whole(subject: Subject) -> None:
-    """The model trains and predicts, and is counted to have trained for one batch."""
-    model, x, y = subject
-    before = int(model.optimizer.iterations)
-    history = model.fit(x, y, epochs=1, batch_size=ROWS, verbose=0)
-    assert np.isfinite(history.history["loss"]).all()
-    assert int(model.optimizer.iterations) == before + 1
-    for found in keras.tree.leaves(model.predict(x, verbose=0)):
-        assert np.isfinite(found).all()
-
-
-def bits(model: Any) -> list[bytes]:
-    return [v.tobytes() for v in model.get_weights()]
 
 
 @pytest.mark.parametrize(
@@ -278,6 +277,22 @@ def test_short_floats_of_the_engine_are_taken():
     model, _, y = cases.classifier()
     with pytest.raises(UsageError, match="x contains NaN: first at sample 2, column 1"):
         model.fit(cases.put(X, (2, 1), np.nan).astype(ml_dtypes.bfloat16), y)
+
+
+@pytest.mark.parametrize(("floatx", "most"), [("float16", 65504), ("float64", np.inf)])
+def test_floats_are_narrowed_to_what_was_set(floatx: str, most: float):
+    set_before = settings.floatx()
+    settings.set_floatx(floatx)
+    try:
+        assert as_array([[0.5]], "x").dtype == floatx
+        assert as_array(np.array([[most]]), "x")[0, 0] == most
+        if floatx == "float16":
+            with pytest.raises(UsageError, match=r"y has 1e\+06 at index 1, beyond float16"):
+                as_array([1.0, 1e6], "y")
+        else:
+            assert as_array([2**40], "x")[0] == 2**40
+    finally:
+        settings.set_floatx(set_before)
 
 
 def test_frames_and_series_of_pandas():
@@ -532,54 +547,6 @@ def test_a_list_of_inputs_is_yielded_for_predict():
     model = cases.two_by_two().model
     left, right = model.predict(batches([X, X], [X, X]), verbose=0)
     assert left.shape == right.shape == (2 * ROWS, 1)
-
-
-# ---------------------------------------------------------------- callbacks that fail
-
-HOOKS = (
-    "on_train_begin",
-    "on_epoch_begin",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-    "on_test_begin",
-    "on_test_batch_begin",
-    "on_test_batch_end",
-    "on_test_end",
-    "on_epoch_end",
-    "on_train_end",
-)
-
-
-def failing(hook: str, error: BaseException) -> Callback:
-    """A callback that raises in one hook."""
-
-    def fail(self: Any, *args: Any, **kwargs: Any) -> None:
-        raise error
-
-    return type("Failing", (Callback,), {hook: fail})()
-
-
-@pytest.fixture(scope="module")
-def tried() -> Subject:
-    """One model for all callbacks that fail, as a user in a notebook has one."""
-    return cases.classifier()
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError("mine"), KeyboardInterrupt()], ids=repr)
-@pytest.mark.parametrize("hook", HOOKS)
-def test_a_callback_that_raises(hook: str, error: BaseException, tried: Subject):
-    with pytest.raises(type(error)):
-        tried.model.fit(X, Y, validation_data=(X, Y), callbacks=[failing(hook, error)], verbose=0)
-    assert_whole(tried)
-
-
-@pytest.mark.parametrize("hook", ["on_predict_begin", "on_predict_batch_end", "on_predict_end"])
-def test_a_callback_that_raises_in_predict(hook: str, tried: Subject):
-    before = bits(tried.model)
-    with pytest.raises(ZeroDivisionError):
-        tried.model.predict(X, callbacks=[failing(hook, ZeroDivisionError())], verbose=0)
-    assert bits(tried.model) == before
-    assert_whole(tried)
 
 
 # ---------------------------------------------------------------- words and costs

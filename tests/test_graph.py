@@ -294,6 +294,29 @@ def test_by_placeholder_variable_and_middle_tensor():
     assert np.allclose(found[2], 2 * A * wv)
 
 
+def test_second_order_by_middle_tensors():
+    x = layers.Input((3,))
+    middle = x * 3.0
+    loss = middle**3
+    (by_x,) = gradients(loss, [x])  # 9 middle**2
+    again = gradients(by_x, [middle, x])
+    (by_middle,) = gradients(loss, [middle])  # 3 middle**2
+    found = Function([x], [*again, *gradients(by_middle, [x, middle])])([A])
+    assert np.allclose(found[0], 18 * (3 * A))
+    assert np.allclose(found[1], 18 * (3 * A) * 3)
+    assert np.allclose(found[2], 6 * (3 * A) * 3)
+    assert np.allclose(found[3], 6 * (3 * A))
+
+
+def test_gradients_where_the_middle_is_fed():
+    x, w = layers.Input((3,)), Variable(np.array([1.0, 2.0, 3.0]))
+    middle = x * 2
+    loss = middle**2 * w
+    found = Function([middle], gradients(loss, [w, middle]))([A])
+    assert np.allclose(found[0], (A**2).sum(axis=0))
+    assert np.allclose(found[1], 2 * A * w.numpy())
+
+
 def test_the_gradient_is_that_of_the_sum():
     x = layers.Input((3,))
     assert np.allclose(Function([x], gradients(x**3, x))([A])[0], 3 * A**2)

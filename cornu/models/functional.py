@@ -151,12 +151,12 @@ def _layers(inputs: list[Tensor], outputs: list[Tensor], plan: list[Node]) -> li
     That is by depth (the longest way to an output), the deepest first; at one depth in the order
     in which a walk from the outputs meets them. Files that list weights by layer rely on it.
     """
-    starts = [t.node for t in inputs if t.node is not None]
-    nodes = {n.number: n for n in [*starts, *plan]}
+    starts = [t.node for t in inputs if t.node is not None and not t.node.inputs]
+    nodes = {n.number: n for n in [*starts, *plan]}  # what lies above a middle tensor is outside
     fed = {id(t) for t in inputs}
     depth = dict.fromkeys(nodes, 0)
     for number in sorted(nodes, reverse=True):
-        for t in nodes[number].inputs if nodes[number] in plan else ():
+        for t in nodes[number].inputs:
             if t.node is not None and t.node.number in nodes:
                 above = t.node.number
                 depth[above] = max(depth[above], depth[number] + 1)
@@ -168,7 +168,7 @@ def _layers(inputs: list[Tensor], outputs: list[Tensor], plan: list[Node]) -> li
             layers[id(node.op)] = node.op
             level[id(node.op)] = max(level.get(id(node.op), 0), depth[number])
     place = {key: i for i, key in enumerate(met)}
-    return sorted(layers.values(), key=lambda x: (-level[id(x)], place.get(id(x), len(place))))
+    return sorted(layers.values(), key=lambda x: (-level[id(x)], place.get(id(x), -1)))
 
 
 def _met_in_order(outputs: list[Tensor], fed: set[int]) -> list[int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cornu.errors import UsageError, shown
+from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.saving import hdf5, zip
 from cornu.saving.archive import archive_to_model, check_built, model_to_archive
 from cornu.saving.files import ModelFileError, check_free, opened, write_whole
@@ -141,7 +141,7 @@ def _as_file_errors(path: str) -> Iterator[None]:
         yield
     except ModelFileError:
         raise
-    except UsageError as error:
+    except (UsageError, UsageTypeError) as error:
         notes = " ".join(getattr(error, "__notes__", ()))
         reason = f"{str(error).removesuffix(f' [{error.code}]')} {notes}".strip()
         raise ModelFileError(path, None, reason, error.code) from error

@@ -137,7 +137,7 @@ def archive_to_model(
     """
     with custom_object_scope(custom_objects or {}):
         model = model_of(archive.config, _bytes(archive.weights))
-        place_weights(model, archive.weights, archive.names)
+        place_weights(model, archive.weights, archive.names, fresh=True)
         if compile and archive.training:
             compile_as(model, archive.training)
     return model
@@ -160,6 +160,8 @@ def _build(model: Any, config: Mapping[str, Any]) -> None:
     own = getattr(model, "build_from_config", None)  # an optional method of users' models
     if own is not None:
         own(config)
+    elif isinstance(config.get("shapes_dict"), Mapping):
+        model.build(**as_shapes(config["shapes_dict"]))
     elif config.get("input_shape") is not None:
         model.build(as_shapes(config["input_shape"]))
 

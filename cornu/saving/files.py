@@ -45,11 +45,12 @@ def opened(path: Any) -> Iterator[BinaryIO]:
         raise missing(name) from None
     except OSError as error:
         raise ModelFileError(name, None, f"cannot be read: {error.strerror}.") from error
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
+        raise ModelFileError(name, None, f"is {what}; a model is one file.")
     with os.fdopen(descriptor, "rb") as file:
-        kind = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(kind):
-            what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
-            raise ModelFileError(name, None, f"is {what}; a model is one file.")
         yield file
 
 

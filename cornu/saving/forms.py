@@ -35,16 +35,21 @@ def wire_form(layer: Layer) -> dict[str, Any]:
 
 
 def _build_config(layer: Any) -> dict[str, Any] | None:
+    """The shapes that a layer was built for, where they are known."""
     if is_functional(layer):
         return {"input_shape": None}
     own = getattr(layer, "get_build_config", None)  # an optional method of users' layers
-    said = own() if own is not None else None
-    if said or not layer.built or not layer.variables:
-        return serialize(said)
+    if own is not None:
+        return serialize(own())
+    if not layer.built or not layer.variables:
+        return None
     nodes = layer.__dict__.get("_nodes", ())
     if nodes and len(nodes[0].args) == 1 and not nodes[0].kwargs:
         return {"input_shape": shapes(nodes[0].args[0])}
-    return None
+    args, kwargs = layer.__dict__.get("_built_for", ((), {}))
+    if kwargs:
+        return {"shapes_dict": serialize(kwargs)}
+    return {"input_shape": serialize(args[0])} if args and args[0] is not None else None
 
 
 def shapes(structure: Any) -> Any:

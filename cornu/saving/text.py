@@ -52,26 +52,30 @@ def parse(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError("E-JSON", f"is not JSON: {str(error)[:200]}.") from error
+        raise UsageError("E-JSON", f"it is not JSON: {str(error)[:200]}.") from error
 
 
 def _measure(text: str) -> None:
     """Look at the text token by token, before anything is made of it."""
     if len(text) > MOST_BYTES:
-        raise UsageError("E-JSON", f"has {len(text)} characters; {MOST_BYTES} are read at most.")
+        raise UsageError(
+            "E-JSON", f"the JSON has {len(text)} characters; {MOST_BYTES} are read at most."
+        )
     depth = items = 0
     for token in TOKENS.finditer(text):
         first = token[0][0]
         if first == '"':
             if token.end() - token.start() > MOST_STRING:
-                raise UsageError("E-JSON", f"has a string of more than {MOST_STRING} characters.")
+                raise UsageError(
+                    "E-JSON", f"the JSON has a string of more than {MOST_STRING} characters."
+                )
             continue
         items += 1
         depth += (first in "[{") - (first in "]}")
         if depth > MOST_DEPTH:
-            raise UsageError("E-JSON", f"is nested more than {MOST_DEPTH} levels deep.")
+            raise UsageError("E-JSON", f"the JSON is nested more than {MOST_DEPTH} levels deep.")
         if items > MOST_ITEMS:
-            raise UsageError("E-JSON", f"has more than {MOST_ITEMS} items.")
+            raise UsageError("E-JSON", f"the JSON has more than {MOST_ITEMS} items.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,11 +83,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise UsageError("E-JSON", f"has the key {ascii(twice)[:80]} twice in one object.")
+        raise UsageError("E-JSON", f"the JSON has the key {ascii(twice)[:80]} twice in one object.")
     return found
 
 
 def _whole(digits: str) -> int:
     if len(digits) > 20 or abs(int(digits)) >= 2**63:
-        raise UsageError("E-JSON", f"has the number {digits[:24]}…, which no field can take.")
+        raise UsageError(
+            "E-JSON", f"the JSON has the number {digits[:24]}…, which no field can take."
+        )
     return int(digits)

@@ -122,10 +122,12 @@ def place_weights(
     weights: Mapping[str, Any],
     names: Mapping[str, str] | None = None,
     skip_mismatch: bool = False,
+    fresh: bool = False,
 ) -> None:
     """Set all weights of a model, or none. Raises UsageError with a table of what does not fit.
 
-    With `skip_mismatch`, what fits is set, and a warning tells the rest.
+    With `skip_mismatch`, what fits is set, and a warning tells the rest. A `fresh` model, which
+    nobody has seen yet, takes array after array, so that they are not in memory twice.
     """
     stored = _by_layer(weights)
     named = {_plain_path(path): name for path, name in (names or {}).items()}
@@ -144,8 +146,10 @@ def place_weights(
         raise UsageError("E-WEIGHTS-FILE", report.text(model.name))
     if report:
         warn(report.text(model.name))
-    values = [(variable, array_of(value)) for variable, value in sets]
-    assign_all([*frame.bound.items(), *values])
+    values = ((variable, array_of(value)) for variable, value in sets)
+    ready = values if fresh else list(values)
+    assign_all(frame.bound.items())
+    assign_all(ready)
 
 
 def assign_all(pairs: Iterable[tuple[Variable, Any]]) -> None:

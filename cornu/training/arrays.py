@@ -178,12 +178,21 @@ def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        names = listed({kind.__name__ for kind in kinds}, 3)
+        first = next(i for i, item in enumerate(items) if not _is_number(item))
+        place = np.unravel_index(first, array.shape)
         raise UsageError(
             "E-OBJECT",
-            f"{name} is an object array of {names}, which are not all numbers. Make it numeric: "
-            f'{name}.astype("float32").',
+            f"{name} has {shown(items[first])} at {_at(place)}, which is no number. Make all of "
+            "them numbers, or drop the rows.",
         ) from error
+
+
+def _is_number(item: Any) -> bool:
+    try:
+        float(item)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 # ---------------------------------------------------------------- arrays of something else

@@ -422,10 +422,9 @@ def endings(model: Any, chosen: Sequence[Any], outputs: Sequence[Any]) -> None:
             )
     for loss, output in zip(chosen, outputs, strict=True):
         last = _last_layer(output)
-        ending = getattr(last, "activation", None)
-        if not losses.options_of(loss).get("from_logits") or last is None:
-            continue
-        if ending in (activations.softmax, activations.sigmoid):
+        ending: Any = getattr(last, "activation", None)
+        takes_logits = losses.options_of(loss).get("from_logits")
+        if takes_logits and ending in (activations.softmax, activations.sigmoid):
             warn(
                 f'loss "{loss.name}" has from_logits=True, but layer "{last.name}" ends in '
                 f"{ending.__name__} and gives probabilities. Leave from_logits out, or the "
