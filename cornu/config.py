@@ -6,6 +6,7 @@ turns a name, a config or an object into an object. `serialize` and `deserialize
 form of Keras 3 files. `translate` is the one hook by which old spellings come in (`dialects/`).
 """
 
+import importlib
 import inspect
 import re
 import types
@@ -528,13 +529,25 @@ def deserialize_inner(config: Any) -> Any:
     return cls.from_config(inner or {})
 
 
+LIBRARY = ("activations", "initializers", "layers", "losses", "metrics", "models", "optimizers")
+"""Modules whose classes may be named in a config; imported when one is not known yet."""
+
+
+def classes_named(name: str) -> list[type]:
+    """The library's classes of that public name."""
+    if name not in known_classes:
+        for module in LIBRARY:
+            importlib.import_module(f"cornu.{module}")
+    return known_classes.get(name, [])
+
+
 def class_of(name: str, module: str | None = None, registered: str | None = None) -> Any:
     """The class a config names: the user's own first, then Cornu's, told apart by wire module."""
     for wanted in (registered, name):
         found = custom_object(wanted) if wanted else None
         if found is not None:
             return found
-    candidates = known_classes.get(name, [])
+    candidates = classes_named(name)
     matching = [c for c in candidates if c.wire_module == module] or candidates
     if not matching:
         raise UsageError(

@@ -56,7 +56,7 @@ class Variable(Operators):
         self.regularizer: Callable | None = None
         self.constraint: Callable | None = None
         if callable(value) and not hasattr(value, "shape"):
-            value = value(_known(shape, self.path), dtype=dtype or settings.floatx())
+            value = _first(value, _known(shape, self.path), dtype or settings.floatx())
         if isinstance(value, Variable):
             value = value.value
         self._value = settled(value, dtype)
@@ -85,7 +85,7 @@ class Variable(Operators):
                 f'variable "{self.path}" has shape {self.shape}; it was given shape {shape}.',
             )
         frame = _frame.get()
-        if frame is None:
+        if frame is None or not frame.catches:
             self._value = settled(value, self.dtype)
         else:
             frame.bound[self] = engine.cast(value, self.dtype)
@@ -148,6 +148,14 @@ class Variable(Operators):
         return {**self.__dict__, "_value": np.array(self._value)}
 
 
+def _first(make: Callable, shape: tuple[int, ...], dtype: str) -> Any:
+    """The first value, made by `make` unless the Frame says otherwise (while loading)."""
+    frame = _frame.get()
+    if frame is not None and frame.initial is not None:
+        return frame.initial(make, shape, dtype)
+    return make(shape, dtype=dtype)
+
+
 def _known(shape: Sequence[int] | None, path: str) -> tuple[int, ...]:
     if shape is None or any(d is None for d in shape):
         raise UsageError(
@@ -180,6 +188,8 @@ class Frame:
 
     Attributes:
         bound: Variable -> value, for reading and for what was assigned.
+        catches: whether it keeps what is assigned from the cells: a computation does, a mere
+            scope (of custom objects, of a call outside any computation) does not.
         training: True, False, or None where nobody said.
         key: random key (engine array), or None where draws come from the process's own seeds.
         dtype: compute dtype of mixed precision, or None.
@@ -187,6 +197,7 @@ class Frame:
         path: names of the layers entered, outermost first.
         custom_objects: name -> class or function, for `deserialize`.
         moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
+        initial: `(make, shape, dtype) -> array`, in place of what initializers make; or None.
         probing: whether only shapes are asked for, with made-up sizes for unknown dimensions.
     """
 
@@ -196,8 +207,10 @@ class Frame:
         training: bool | None = None,
         key: Any = None,
         dtype: str | None = None,
+        catches: bool = True,
     ):
         self.bound = dict(bound)
+        self.catches = catches
         self.training = training
         self.key = key
         self.dtype = dtype
@@ -206,6 +219,7 @@ class Frame:
         self.masks: dict[int, tuple] = {}
         self.path: tuple[str, ...] = ()
         self.custom_objects: dict[str, Any] = {}
+        self.initial: Callable | None = None
         self.moved: dict[int, Any] = {}
         self.probing = False
         self.draws = Draws()
@@ -267,9 +281,9 @@ def training() -> bool:
 
 @contextmanager
 def within(**changes: Any) -> Iterator[Frame]:
-    """A Frame like the one in force (or a fresh one) with `changes`."""
+    """A Frame like the one in force (or a fresh one that catches nothing) with `changes`."""
     current = _frame.get()
-    with (current or Frame()).child(**changes) as inner:
+    with (current or Frame(catches=False)).child(**changes) as inner:
         yield inner
 
 

@@ -68,7 +68,10 @@ class Progbar:
         return f"{_duration(each * (self.target - self.done))} left"
 
     def _to_terminal(self) -> bool:
-        return bool(getattr(self._stream or sys.stdout, "isatty", lambda: False)())
+        try:
+            return bool(getattr(self._stream or sys.stdout, "isatty", lambda: False)())
+        except ValueError:
+            return False  # it is closed
 
     def _is_watched(self) -> bool:
         """Whether somebody sees the bar move: a terminal, a notebook, or a stream asked for."""
@@ -83,8 +86,8 @@ class Progbar:
         except UnicodeEncodeError:
             stream.write(text.replace("━", "=").replace("─", "."))
             stream.flush()
-        except (BrokenPipeError, ValueError):
-            self.verbose = 0  # nobody reads any more; training goes on
+        except (OSError, ValueError, AttributeError):
+            self.verbose = 0  # nobody reads, or there is no stream at all; training goes on
 
 
 def _figure(value: Any) -> str:

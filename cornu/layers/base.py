@@ -5,10 +5,9 @@ runs `call` within a Frame. Variables and sublayers are found by walking attribu
 """
 
 import functools
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.graph import Node, Tensor
 from cornu.layers import masking
+from cornu.layers.signature import WholeShape, call_signature, map_shapes, plain_shapes
 from cornu.layers.spec import check_input
 from cornu.policy import DTypePolicy
 from cornu.state import Variable
@@ -127,10 +127,10 @@ class Layer(Configurable):
 
     def compute_output_shape(self, *input_shapes: Any) -> Any:
         """Output shape(s) for input shape(s), found by tracing. Override only to say more."""
-        given = [_map_shapes(lambda s: Tensor(s, self.compute_dtype), s) for s in input_shapes]
+        given = [map_shapes(lambda s: Tensor(s, self.compute_dtype), s) for s in input_shapes]
         self._build_from(tuple(given), {})
         inferred = graph.infer(self, tuple(given), {})
-        return _plain_shapes(tree.map_structure(lambda t: _Shape(t.shape), inferred))
+        return plain_shapes(tree.map_structure(lambda t: WholeShape(t.shape), inferred))
 
     # ---------------------------------------------------------------- calling
 
@@ -154,7 +154,7 @@ class Layer(Configurable):
                 self._regularize_activity(outputs)
         masks_itself = type(self).compute_mask is not Layer.compute_mask
         masking.pass_on(self, args, outputs, masks, masks_itself)
-        if outer is None:
+        if outer is None or not outer.catches:  # an eager call of the user's: all of it, or nothing
             self.__dict__["_eager_losses"] = inner.losses
             for variable, value in inner.bound.items():
                 variable.assign(value)
@@ -179,6 +179,8 @@ class Layer(Configurable):
         }
         if training is not None:
             changes["training"] = bool(training)
+        if outer is None or not outer.catches:
+            changes |= {"catches": True, "bound": {}, "losses": []}
         return changes
 
     def _cast(self, structure: Any) -> Any:
@@ -224,8 +226,8 @@ class Layer(Configurable):
 
     def _apply_declared_shapes(self, args: tuple, outputs: Any) -> None:
         """Let a user's `compute_output_shape` name sizes that tracing leaves unknown."""
-        shapes = tree.map_structure(lambda t: _Shape(t.shape), args[0])
-        plain = _plain_shapes(shapes)
+        shapes = tree.map_structure(lambda t: WholeShape(t.shape), args[0])
+        plain = plain_shapes(shapes)
         said = self.compute_output_shape(plain)
         made = graph.tensors(outputs)
         if len(made) == 1 and len(said) == made[0].ndim:
@@ -443,12 +445,12 @@ class Layer(Configurable):
     @property
     def input_shape(self) -> Any:
         """Shape(s) of `input`."""
-        return _plain_shapes(tree.map_structure(lambda t: _Shape(t.shape), self.input))
+        return plain_shapes(tree.map_structure(lambda t: WholeShape(t.shape), self.input))
 
     @property
     def output_shape(self) -> Any:
         """Shape(s) of `output`."""
-        return _plain_shapes(tree.map_structure(lambda t: _Shape(t.shape), self.output))
+        return plain_shapes(tree.map_structure(lambda t: WholeShape(t.shape), self.output))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor arguments as plain data."""
@@ -483,48 +485,6 @@ def _family_of(annotated: Any) -> Callable[[Any], Any]:
     return next(m.fn for m in annotated.__metadata__ if isinstance(m, Convert))
 
 
-# ---------------------------------------------------------------- reading a layer's methods
-
-
-class CallSignature(NamedTuple):
-    """What a method's parameters ask for."""
-
-    names: tuple[str, ...]
-    training: bool
-    masks: tuple[str, ...]
-    default_training: bool = False
-
-    def settle_training(self, args: tuple, kwargs: dict, running: bool | None) -> None:
-        """Let `call` have the phase, if it takes one: as passed, else as running, else its own."""
-        if not self.training:
-            kwargs.pop("training", None)
-        elif kwargs.get("training") is None and "training" not in self.names[: len(args)]:
-            kwargs["training"] = self.default_training if running is None else bool(running)
-
-    def shapes(self, layer: Layer, args: tuple, kwargs: Mapping[str, Any]) -> tuple[list, dict]:
-        """Arguments for `build`: the first input's shape, or shapes by `<argument>_shape`."""
-        wanted = [n for n in self.names if n.endswith("_shape")]
-        given = dict(zip(call_signature(type(layer).call).names, args, strict=False))
-        given.update(kwargs)
-        if len(wanted) > 1:
-            known = {f"{n}_shape": _shape_of(x) for n, x in given.items()}
-            return [], {n: known[n] for n in wanted if n in known}
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        return ([_shape_of(first)] if self.names else []), {}
-
-
-@functools.lru_cache(maxsize=4096)
-def call_signature(method: Callable) -> CallSignature:
-    """The parameters of `call` or `build`, read once per function."""
-    method = inspect.unwrap(method)
-    parameters = list(inspect.signature(method).parameters.values())[1:]
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    names = tuple(p.name for p in parameters if p.kind not in kinds)
-    masks = tuple(n for n in names if n == "mask" or n.endswith("_mask"))
-    default = next((p.default for p in parameters if p.name == "training"), None)
-    return CallSignature(names, "training" in names, masks, default is True)
-
-
 _building_lock = threading.RLock()  # two threads that meet an unbuilt layer build it once
 
 
@@ -535,36 +495,12 @@ def _building(build: Callable) -> Callable:
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
         self.built = True
+        self.__dict__.setdefault("_built_for", (args, kwargs))
 
     return wrapped
 
 
 Layer.build = _building(Layer.build)  # the base's own, for layers without weights
-
-
-class _Shape:
-    """A shape that is not walked as a structure."""
-
-    def __init__(self, shape: Sequence[int | None]):
-        self.shape = tuple(shape)
-
-
-def _shape_of(x: Any) -> Any:
-    """The shape of an array or Tensor; a structure of shapes for a structure of them."""
-    return _plain_shapes(tree.map_structure(lambda a: _Shape(getattr(a, "shape", ())), x))
-
-
-def _plain_shapes(structure: Any) -> Any:
-    return tree.map_structure(lambda s: s.shape, structure)
-
-
-def _map_shapes(fn: Callable, shapes: Any) -> Any:
-    """`fn` over shapes, where a tuple or list of sizes is one shape."""
-    if isinstance(shapes, Mapping):
-        return {k: _map_shapes(fn, v) for k, v in shapes.items()}
-    if all(d is None or isinstance(d, (int, np.integer)) for d in shapes):
-        return fn(shapes)
-    return [_map_shapes(fn, s) for s in shapes]
 
 
 def _as_arrays(x: Any) -> Any:

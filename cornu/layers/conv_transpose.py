@@ -3,6 +3,7 @@
 from typing import Any
 
 from cornu import ops
+from cornu.config import Field
 from cornu.errors import UsageError
 from cornu.fields import (
     Activation,
@@ -112,7 +113,18 @@ class Conv2DTranspose(_ConvTranspose):
 class Conv3DTranspose(_ConvTranspose):
     """Transposed convolution over volumes: the adjoint of `Conv3D`, with a bias and an activation.
 
-    Sizes and arguments as in `Conv1DTranspose`, with a number or three.
+    Sizes and arguments as in `Conv1DTranspose`, with a number or three; `data_format` comes before
+    `output_padding` here, as in Keras 3.
     """
 
     rank = 3
+
+    @classmethod
+    def ordered_fields(
+        cls, inherited: dict[str, Field], declared: dict[str, Field]
+    ) -> dict[str, Field]:
+        """The layout before `output_padding`."""
+        fields = super().ordered_fields(inherited, declared)
+        names = [name for name in fields if name != "data_format"]
+        names.insert(names.index("output_padding"), "data_format")
+        return {name: fields[name] for name in names}

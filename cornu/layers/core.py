@@ -7,7 +7,8 @@ from cornu import ops
 from cornu.config import Convert, custom_object, field, registered_name, serialize
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.fields import Activation as ActivationField
-from cornu.layers.base import Layer, call_signature
+from cornu.layers.base import Layer
+from cornu.layers.signature import call_signature
 from cornu.regularizers import L1L2
 
 
@@ -97,12 +98,13 @@ def _function(value: Any) -> Any:
     if callable(value):
         return value
     name = str(value)
-    found = custom_object(name) or getattr(ops, name.split(">")[-1], None)
+    short = name.split(">")[-1]
+    found = custom_object(name) or (getattr(ops, short) if short in ops.__all__ else None)
     if found is None:
         raise UsageError(
             "E-LAMBDA",
             f'Lambda needs the function "{name}", which is not known. Pass '
-            f'custom_objects={{"{name}": {name.split(">")[-1]}}}, or register it with '
+            f'custom_objects={{"{name}": {short}}}, or register it with '
             "register_keras_serializable before loading.",
         )
     return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cornu import engine, ops
-from cornu.config import field
+from cornu.config import attribute, field
 from cornu.fields import Constraint, Initializer, Positive, Regularizer
 from cornu.layers.base import Layer
 
@@ -21,13 +21,14 @@ class Embedding(Layer):
         embeddings_regularizer: what the table adds to the loss.
         embeddings_constraint: what is done to the table after every update.
         mask_zero: whether 0 stands for "nothing here": the mask is then `x != 0`.
+        weights: the table to begin with, in place of an initializer.
 
     Example:
         >>> Embedding(1000, 16)(Input((10,), dtype="int32")).shape
         (None, 10, 16)
     """
 
-    options = ("input_shape", "batch_shape")
+    options = ("weights", "input_shape", "batch_shape")
     input_dim: Positive
     output_dim: Positive
     embeddings_initializer: Initializer = "uniform"
@@ -36,12 +37,22 @@ class Embedding(Layer):
     activity_regularizer: Regularizer = field(default=None, kw_only=True)
     mask_zero: bool = False
 
+    table: Any = attribute()
     autocast = False  # numbers that come as floats must not be rounded to a short dtype
 
     def set_up(self) -> None:
         """A mask goes on only where the layer makes one."""
         super().set_up()
         self.supports_masking = bool(self.mask_zero)
+        if self.table is not None:
+            given, self.table = self.table, None
+            self.build()
+            self.set_weights(given if isinstance(given, (list, tuple)) else [given])
+
+    def take_options(self, options: dict[str, Any]) -> None:
+        """Remember the table to begin with until the layer has its name."""
+        super().take_options(options)
+        self.table = options.get("weights")
 
     def build(self, input_shape: Any = None) -> None:
         self.embeddings = self.weight("embeddings", (self.input_dim, self.output_dim))

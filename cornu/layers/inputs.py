@@ -120,6 +120,7 @@ def Input(
     batch_size: int | None = None,
     dtype: str | None = None,
     sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     tensor: Tensor | None = None,
@@ -132,6 +133,7 @@ def Input(
         batch_size: size of the batch axis, where it is fixed.
         dtype: dtype name; `settings.floatx()` by default.
         sparse: remembered for those who make batches.
+        ragged: must not be set: ragged data are not supported.
         batch_shape: all sizes, in place of `shape` and `batch_size`.
         name: of the input, made up where not given ("input_layer").
         tensor: a Tensor to begin at instead: one in the middle of a graph may be fed as well.
@@ -156,6 +158,7 @@ def Input(
         batch_size=batch_size,
         dtype=dtype,
         sparse=bool(sparse),
+        ragged=bool(ragged),
         batch_shape=batch_shape,
         optional=optional,
         name=name,

@@ -1,6 +1,6 @@
 """What a layer asks of its input's shape, and the message when it gets something else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cornu import tree
@@ -9,30 +9,50 @@ from cornu.graph import PROBES
 
 
 class InputSpec:
-    """Rank and sizes that a layer asks for.
+    """Rank, sizes and dtype that a layer asks for.
 
     Args:
-        ndim: exact rank, batch included; `min_ndim` and `max_ndim` bound it.
+        dtype: exact dtype.
+        shape: exact shape, batch included, None where any size will do.
+        ndim: exact rank; `min_ndim` and `max_ndim` bound it.
         axes: axis (negative ones too) -> size.
-        shape, dtype: kept for those who ask; not checked.
+        allow_last_axis_squeeze: whether a last axis of 1 may be missing or too many.
+        name: key of this input in a dict of inputs.
+        optional: whether None will do.
         layout: the axes in words, for messages: "(batch, height, width, channels)".
         hint: a line added to a rank message, or a function from the shape to it.
     """
 
     def __init__(
         self,
-        ndim: int | None = None,
-        min_ndim: int | None = None,
-        max_ndim: int | None = None,
-        axes: Mapping[int, int | None] | None = None,
-        shape: tuple | None = None,
         dtype: str | None = None,
+        shape: Sequence[int | None] | None = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: Mapping[int, int | None] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
         layout: str = "",
         hint: str | Callable[[tuple], str] = "",
     ):
-        self.ndim, self.min_ndim, self.max_ndim = ndim, min_ndim, max_ndim
-        self.axes = {int(a): size for a, size in (axes or {}).items() if size is not None}
-        self.shape, self.dtype, self.layout, self.hint = shape, dtype, layout, hint
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = ndim if shape is None else len(self.shape or ())
+        self.min_ndim, self.max_ndim, self.dtype = min_ndim, max_ndim, dtype
+        sizes = {**dict(enumerate(self.shape or ())), **(axes or {})}
+        self.axes = {int(a): size for a, size in sizes.items() if size is not None}
+        self.allow_last_axis_squeeze, self.name = allow_last_axis_squeeze, name
+        self.optional, self.layout, self.hint = optional, layout, hint
+
+    def squeezed(self, shape: tuple) -> tuple:
+        """`shape` without a last axis of 1 that is too many, or with one that is missing."""
+        if self.allow_last_axis_squeeze and self.ndim is not None:
+            if len(shape) == self.ndim + 1 and shape[-1] == 1:
+                return shape[:-1]
+            if len(shape) == self.ndim - 1 and (self.shape or (1,))[-1] == 1:
+                return (*shape, 1)
+        return shape
 
     def __repr__(self) -> str:
         said = {"ndim": self.ndim, "min_ndim": self.min_ndim, "axes": self.axes or None}
@@ -44,11 +64,16 @@ def check_input(layer: Any, x: Any) -> None:
     """Hold the shapes of `x` to `layer.input_spec`. Raises UsageError naming layer and axis."""
     spec = layer.input_spec
     specs = spec if isinstance(spec, (list, tuple)) else [spec]
-    for one, leaf in zip(specs, tree.leaves(x), strict=False):
+    leaves = tree.leaves(x)
+    if isinstance(x, Mapping) and all(one is not None and one.name in x for one in specs):
+        leaves = [x[one.name] for one in specs]
+    for one, leaf in zip(specs, leaves, strict=False):
         shape = getattr(leaf, "shape", None)
         if one is not None and shape is not None:
-            _check_rank(layer, one, tuple(shape))
-            _check_sizes(layer, one, tuple(shape))
+            shape = one.squeezed(tuple(shape))
+            _check_rank(layer, one, shape)
+            _check_sizes(layer, one, shape)
+            _check_dtype(layer, one, str(leaf.dtype))
 
 
 def _who(layer: Any) -> str:
@@ -70,6 +95,15 @@ def _check_rank(layer: Any, spec: InputSpec, shape: tuple) -> None:
         f"{_who(layer)} needs {spec.layout or wanted}; got {_words(shape)}. "
         f"{_rank_hint(spec, shape)}".rstrip(),
     )
+
+
+def _check_dtype(layer: Any, spec: InputSpec, dtype: str) -> None:
+    if spec.dtype is not None and dtype != spec.dtype:
+        raise UsageError(
+            "E-DTYPE",
+            f'{_who(layer)} needs dtype "{spec.dtype}"; got "{dtype}". Cast it before: '
+            f'ops.cast(x, "{spec.dtype}").',
+        )
 
 
 def _rank_hint(spec: InputSpec, shape: tuple) -> str:

@@ -1,6 +1,10 @@
 """Models: a graph, a list, or a user's own `call`, with the means to train it."""
 
+from cornu.config import known_classes
+from cornu.models.cloning import clone_model
 from cornu.models.model import Model
 from cornu.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential"]
+__all__ = ["Model", "Sequential", "clone_model"]
+
+known_classes["Functional"] = [Model]  # what files call a Model made of a graph

@@ -151,41 +151,44 @@ def _layers(inputs: list[Tensor], outputs: list[Tensor], plan: list[Node]) -> li
     That is by depth (the longest way to an output), the deepest first; at one depth in the order
     in which a walk from the outputs meets them. Files that list weights by layer rely on it.
     """
-    starts = [t.node for t in inputs if t.node is not None and not t.node.inputs]
-    nodes = {n.number: n for n in [*starts, *plan]}  # what lies above a middle tensor is outside
     fed = {id(t) for t in inputs}
-    depth = dict.fromkeys(nodes, 0)
-    for number in sorted(nodes, reverse=True):
-        for t in nodes[number].inputs:
-            if t.node is not None and t.node.number in nodes:
-                above = t.node.number
-                depth[above] = max(depth[above], depth[number] + 1)
-    met = _met_in_order(outputs, fed)
-    layers: dict[int, Layer] = {}
+    met, finished = _walked(outputs, fed)
+    starts = [t.node for t in inputs if t.node is not None and not t.node.inputs]
+    layers = {id(n.op): n.op for n in [*starts, *plan] if isinstance(n.op, Layer)}
+    depth: dict[int, int] = {}
     level: dict[int, int] = {}
-    for number, node in nodes.items():
-        if isinstance(node.op, Layer):
-            layers[id(node.op)] = node.op
-            level[id(node.op)] = max(level.get(id(node.op), 0), depth[number])
+    for node in reversed(finished):
+        key = id(node.op) if id(node.op) in layers else id(node)
+        level[key] = depth[node.number] = max(depth.get(node.number, 0), level.get(key, 0))
+        for t in node.inputs:
+            if t.node is not None:
+                depth[t.node.number] = max(depth.get(t.node.number, 0), depth[node.number] + 1)
     place = {key: i for i, key in enumerate(met)}
-    return sorted(layers.values(), key=lambda x: (-level[id(x)], place.get(id(x), -1)))
+    return sorted(layers.values(), key=lambda x: (-level.get(id(x), 0), place.get(id(x), -1)))
 
 
-def _met_in_order(outputs: list[Tensor], fed: set[int]) -> list[int]:
-    """Ids of layers in the order of a depth-first walk from the outputs."""
+def _walked(outputs: list[Tensor], fed: set[int]) -> tuple[list[int], list[Node]]:
+    """Ids of layers and ops as a depth-first walk from the outputs meets them, and the Nodes in
+    the order in which it leaves them.
+    """
     met: dict[int, None] = {}
     seen: set[int] = set()
-    todo = list(reversed(outputs))
+    finished: list[Node] = []
+    todo: list[tuple[Tensor, bool]] = [(t, False) for t in reversed(outputs)]
     while todo:
-        tensor = todo.pop()
+        tensor, left = todo.pop()
         node = tensor.node
-        if node is None or node.number in seen:
+        if node is None:
             continue
-        seen.add(node.number)
-        met.setdefault(id(node.op))
-        if id(tensor) not in fed:
-            todo += reversed(node.inputs)
-    return list(met)
+        if left:
+            finished.append(node)
+        elif node.number not in seen:
+            seen.add(node.number)
+            met.setdefault(id(node.op))
+            todo.append((tensor, True))
+            if id(tensor) not in fed:
+                todo += [(t, False) for t in reversed(node.inputs)]
+    return list(met), finished
 
 
 def _check_names(layers: list[Layer]) -> None:

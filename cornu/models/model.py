@@ -184,7 +184,7 @@ class Model(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """A model from what `get_config` gave, with new weights."""
-        if {"layers", "input_layers", "output_layers"} <= config.keys():
+        if "layers" in config:
             return functional_from_config(cls, config)
         return super().from_config(config)
 

@@ -69,13 +69,17 @@ class Sequential(Model):
         """Set by the layers."""
 
     def get_config(self) -> dict[str, Any]:
-        """The layers as plain data."""
-        return sequential_config(self)
+        """The layers as plain data; for a subclass what its constructor was called with."""
+        if type(self).__init__ is Sequential.__init__:
+            return sequential_config(self)
+        return super().get_config()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """A model from what `get_config` gave, with new weights."""
-        return sequential_from_config(cls, config)
+        if cls.__init__ is Sequential.__init__ or "layers" in config:
+            return sequential_from_config(cls, config)
+        return super().from_config(config)
 
     def add(self, layer: Any) -> None:
         """Put a layer at the end. Raises UsageTypeError for what is no layer."""

@@ -7,7 +7,7 @@ that the user has given: a file can name nothing else.
 from collections.abc import Mapping
 from typing import Any
 
-from cornu.config import class_of, custom_object, known_classes, serialize, wrapped
+from cornu.config import class_of, classes_named, custom_object, known_classes, serialize, wrapped
 from cornu.errors import UsageError, UsageTypeError, shown, suggestion
 from cornu.layers import Layer
 
@@ -19,7 +19,7 @@ def is_model(layer: Any) -> bool:
 
 def is_functional(layer: Any) -> bool:
     """Whether it is a plain `Model` made of a graph."""
-    return type(layer) in known_classes.get("Model", ()) and layer.graph is not None
+    return type(layer) in classes_named("Model") and layer.graph is not None
 
 
 def wire_form(layer: Layer) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _asked(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_model_class(cls: type) -> bool:
     """Whether a class is one of models; the class is asked of `config`, for models lie above."""
-    return issubclass(cls, tuple(known_classes.get("Model", ())))
+    return issubclass(cls, tuple(classes_named("Model")))
 
 
 def _class(form: Mapping[str, Any], place: str) -> Any:
@@ -101,7 +101,7 @@ def _class(form: Mapping[str, Any], place: str) -> Any:
     found = custom_object(registered or name)
     if found is None and not foreign:
         name = "Model" if name == "Functional" else name
-        if custom_object(name) is not None or known_classes.get(name):
+        if custom_object(name) is not None or classes_named(name):
             found = class_of(name, module, registered)
     if found is None:
         raise UsageError(

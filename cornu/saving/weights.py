@@ -4,7 +4,6 @@ The paths are those of Keras 3: `layers/dense/vars/0`, where names within a cont
 classes' own, numbered.
 """
 
-import contextvars
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -153,13 +152,9 @@ def place_weights(
 
 
 def assign_all(pairs: Iterable[tuple[Variable, Any]]) -> None:
-    """Assign values to Variables themselves, whatever Frame is in force (a custom object scope)."""
-
-    def assign() -> None:
-        for variable, value in pairs:
-            variable.assign(value)
-
-    contextvars.Context().run(assign)
+    """Assign a value to every Variable."""
+    for variable, value in pairs:
+        variable.assign(value)
 
 
 def _by_layer(weights: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -71,9 +71,8 @@ class OnDevice:
 
     def parts(self, order: Any, first: int, count: int, rows: int) -> Iterator[Part]:
         """One part, cut on the device."""
-        if self.placed is None:
-            self.placed = engine.put(self.batch)
-        yield Part(self.placed, order if order is None else engine.array(order), first, count, rows)
+        placed = self.placed = self.placed or engine.put(self.batch)
+        yield Part(placed, order if order is None else engine.array(order), first, count, rows)
 
 
 class OnHost:

@@ -100,11 +100,15 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     epochs = epochs if most is None else min(epochs, most)
     initial = checks.whole_number("initial_epoch", said["initial_epoch"], 0)
     train, validation = sources.for_fit(model, x, y, said)
+    _limit(train)
     sources.check_targets(model, train, "fit")
     if validation is not None:
         sources.check_targets(model, validation, "validation_data")
     program = program_for(model, train.first, train=True)
     train.follow(program.seed, program.passes)
+    steps = settings.current().max_steps_per_epoch
+    if steps is not None and train.steps is not None:
+        train.steps = min(train.steps, steps)
     verbose = _verbosity(said["verbose"])
     callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps)
     history = next(c for c in callbacks.callbacks if isinstance(c, History))
@@ -129,6 +133,13 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     model.optimizer.finalize_variable_values(program.trainable)
     callbacks.tell("on_train_end", logs)
     return history
+
+
+def _limit(source: Source) -> None:
+    """Cut epochs to what the settings allow (`KERAS_MAX_STEPS_PER_EPOCH`, to try a script)."""
+    most = settings.current().max_steps_per_epoch
+    if most is not None:
+        source.steps = most if source.steps is None else min(source.steps, most)
 
 
 def _epoch(

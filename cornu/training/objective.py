@@ -154,7 +154,7 @@ class Objective:
             if targets[i] is None:
                 continue
             weight = _masked(weights[i] if weighted else None, masks[i])
-            metric.update_state(targets[i], outputs[i], sample_weight=weight)
+            metric.update_state(_wide(targets[i]), _wide(outputs[i]), sample_weight=weight)
 
     def results(self) -> dict[str, Any]:
         """Running figures by log key: the loss first."""
@@ -193,15 +193,19 @@ class Objective:
 
 def _apply(loss: Loss, target: Any, output: Any, weight: Any) -> Any:
     """One output's loss as a float32 scalar, or float64 where that is computed."""
-    value = engine.np.asarray(loss(target, output, sample_weight=weight))
+    value = engine.np.asarray(loss(_wide(target), _wide(output), sample_weight=weight))
     if value.ndim:
         raise UsageError(
             "E-LOSS-SHAPE",
             f'loss "{loss.name}" gave a value of shape {tuple(value.shape)} instead of a scalar: '
             'use reduction="sum_over_batch_size", not "none", in compile.',
         )
-    short = str(value.dtype) in ("float16", "bfloat16")
-    return engine.cast(value, "float32") if short else value
+    return _wide(value)
+
+
+def _wide(x: Any) -> Any:
+    """Half precision as float32: squares of its numbers do not fit into it."""
+    return engine.cast(x, "float32") if str(x.dtype) in ("float16", "bfloat16") else x
 
 
 def _masked(weight: Any, mask: Any) -> Any:

@@ -163,6 +163,22 @@ def test_native_kernels():
     assert re.match(r"\w+", engine.native_kernels())
 
 
+def test_room():
+    """Some bytes, whatever the device."""
+    assert engine.room() >= 2**20
+
+
+def test_buffer():
+    """NumPy memory of the asked shape; what the device makes of it has its values."""
+    for shape, dtype in (((3,), "float32"), ((5, 7, 2), "int32"), ((0, 4), "uint8")):
+        made = engine.buffer(shape, dtype)
+        assert isinstance(made, np.ndarray)
+        assert (made.shape, made.dtype) == (shape, dtype)
+        assert made.ctypes.data % 64 == 0 or not made.size
+        made[...] = 3
+        assert np.array_equal(engine.numpy(engine.put(made)), np.full(shape, 3, dtype))
+
+
 def test_cache_folder(tmp_path: Path):
     """The folder asked for, open to nobody else; none where the cache is switched off."""
     code = "from cornu import engine; print(engine.cache_folder())"

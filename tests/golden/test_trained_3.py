@@ -94,7 +94,12 @@ def recorded(name: str):
 
 @pytest.fixture(scope="module", params=CASES)
 def case(request):
-    return request.param, restored(request.param), recorded(request.param), TOLERANCES[request.param]
+    return (
+        request.param,
+        restored(request.param),
+        recorded(request.param),
+        TOLERANCES[request.param],
+    )
 
 
 def test_predictions_losses_and_weights(case):

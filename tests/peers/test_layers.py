@@ -162,7 +162,9 @@ def geometry(draw, rank):
     causal = ["causal"] if rank == 1 else []
     kernel = draw(sizes(rank, 3))
     channels = groups * draw(st.integers(1, 2))
-    space = [d * (k - 1) + 1 + draw(st.integers(0, 4)) for k, d in zip(kernel, dilation)]
+    space = [
+        d * (k - 1) + 1 + draw(st.integers(0, 4)) for k, d in zip(kernel, dilation, strict=True)
+    ]
     options = {
         "filters": groups * draw(st.integers(1, 2)),
         "kernel_size": kernel,
@@ -238,7 +240,9 @@ def depthwise(draw, rank):
         "depth_multiplier": draw(st.integers(1, 3)),
         "padding": draw(st.sampled_from(["valid", "same"])),
     }
-    space = [d * (k - 1) + 1 + draw(st.integers(0, 4)) for k, d in zip(kernel, dilation)]
+    space = [
+        d * (k - 1) + 1 + draw(st.integers(0, 4)) for k, d in zip(kernel, dilation, strict=True)
+    ]
     return options, space, draw(st.integers(1, 3))
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from peers.checks import ROWS, Case, trained_alike
+import cornu
+from peers.checks import ROWS, Case, pair, same, trained_alike
 
 pytestmark = pytest.mark.peers
 
@@ -133,7 +134,17 @@ def nested(k):
     a, b = inner(y)
     again = block(k.layers.add([a, b]))
     c, d = inner(again)
-    return k.Model(y, k.layers.Dense(2)(k.layers.subtract([block(c), again, ][:2])))
+    return k.Model(
+        y,
+        k.layers.Dense(2)(
+            k.layers.subtract(
+                [
+                    block(c),
+                    again,
+                ][:2]
+            )
+        ),
+    )
 
 
 def residual(k):
@@ -235,6 +246,37 @@ def held(k):
             k.layers.Dense(2, kernel_constraint=made.MinMaxNorm(0.3, 0.6, rate=0.5, axis=0)),
         ]
     )
+
+
+def subclass(k):
+    """Layers and a model of one's own, with Variables, losses and a phase."""
+
+    class Scale(k.layers.Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="f")
+            self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="n")
+
+        def call(self, x, training=False):
+            if training:
+                self.seen.assign(self.seen + 1.0)
+            self.add_loss(0.01 * k.ops.sum(k.ops.square(self.factor)))
+            return x * self.factor
+
+    class Net(k.Model):
+        def __init__(self):
+            super().__init__()
+            self.blocks = [k.layers.Dense(5, activation="tanh"), Scale()]
+            self.norm = k.layers.BatchNormalization(momentum=0.6)
+            self.head = k.layers.Dense(2)
+
+        def call(self, x, training=False):
+            for block in self.blocks:
+                x = block(x)
+            return self.head(self.norm(x, training=training))
+
+    model = Net()
+    model(np.zeros((2, 4), "float32"))
+    return model
 
 
 regression = data(floats(4), floats(2))
@@ -393,6 +435,7 @@ CASES = [
     Case("nested", nested, regression, mse),
     Case("operators", operators, regression, mse),
     Case("frozen", frozen, regression, mse),
+    Case("subclass", subclass, regression, mse),
     Case("regularizers", heavy, regression, mse),
     Case("constraints", held, regression, mse),
     Case(
@@ -417,3 +460,61 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_trains_as_keras(case, keras):
     trained_alike(case, keras)
+
+
+# ---------------------------------------------------------------- other ways in
+
+
+def small(k):
+    norm = k.layers.BatchNormalization(momentum=0.7)
+    return k.Sequential([k.Input((4,)), k.layers.Dense(5), norm, k.layers.Dense(2)])
+
+
+def uneven(rng, counts=(8, 8, 3, 5)):
+    for n in counts:
+        x, y = rng.normal(size=(n, 4)).astype("float32"), rng.normal(size=(n, 2))
+        yield x, y.astype("float32"), rng.uniform(0, 2, n).astype("float32")
+
+
+def compiled(model, k):
+    made = [k.metrics.MeanAbsoluteError(name="w")]
+    model.compile(k.optimizers.Adam(0.02), "mse", metrics=["mae"], weighted_metrics=made)
+
+
+ROUGH = {"rtol": 2e-5, "atol": 2e-5}  # Adam: see test_optimizers
+
+
+def test_generators_of_uneven_batches(keras):
+    ours, theirs = pair(Case("generator", small, regression, mse), keras)
+    found = []
+    for k, model in ((cornu, ours), (keras, theirs)):
+        compiled(model, k)
+
+        def forever():
+            rng = np.random.default_rng(3)
+            while True:
+                yield from uneven(rng)
+
+        said = {"steps_per_epoch": 4, "epochs": 3, "verbose": 0}
+        history = model.fit(forever(), **said).history
+        judged = model.evaluate(uneven(np.random.default_rng(4)), steps=4, verbose=0)
+        batches = (x for x, *_ in uneven(np.random.default_rng(5)))
+        found.append((history, judged, model.predict(batches, steps=4, verbose=0)))
+    same(*found, "a generator", ROUGH)
+    same(ours.get_weights(), theirs.get_weights(), "weights", ROUGH)
+
+
+def test_single_batches(keras):
+    ours, theirs = pair(Case("batches", small, regression, mse), keras)
+    found = []
+    for k, model in ((cornu, ours), (keras, theirs)):
+        compiled(model, k)
+        figures = []
+        for x, y, weight in uneven(np.random.default_rng(3)):
+            figures.append(model.train_on_batch(x, y, sample_weight=weight))
+            figures.append(model.test_on_batch(x, y, sample_weight=weight))
+            figures.append(model.train_on_batch(x, y, return_dict=True))
+            figures.append(model.predict_on_batch(x))
+        found.append(figures)
+    same(*found, "a batch", ROUGH)
+    same(ours.get_weights(), theirs.get_weights(), "weights", ROUGH)

@@ -226,7 +226,12 @@ def test_sample_weight_of_sequences(keras):
 METRICS = [
     (SIGMOID, bits(3), "bce", ["accuracy", "acc", "binary_accuracy", "mse"]),
     (network(1, "sigmoid"), bits(1), "bce", ["accuracy", "binary_crossentropy"]),
-    (SOFTMAX, one_hot(3), "categorical_crossentropy", ["accuracy", "categorical_crossentropy", "acc"]),
+    (
+        SOFTMAX,
+        one_hot(3),
+        "categorical_crossentropy",
+        ["accuracy", "categorical_crossentropy", "acc"],
+    ),
     (
         SOFTMAX,
         numbered(3),
@@ -324,3 +329,42 @@ def test_initial_epoch_and_steps(keras):
         return {"initial_epoch": 1, "steps_per_epoch": 2}
 
     trained_alike(Case("steps", LINEAR, numbers(3), mse, some), keras, epochs=4)
+
+
+# ---------------------------------------------------------------- several outputs
+
+
+def two_heads(k):
+    x = k.Input((4,), name="x")
+    h = k.layers.Dense(5, activation="tanh")(x)
+    return k.Model(x, [k.layers.Dense(3, name="a")(h), k.layers.Dense(2, name="b")(h)])
+
+
+def two_targets(rng):
+    x, y = numbers(3)(rng)
+    return x, [y, rng.normal(size=(ROWS, 2)).astype("float32")]
+
+
+WEIGHED = {"loss": "mse", "loss_weights": [2.0, 0.5]}
+HEADS = [
+    {"loss": "mse"},
+    {**WEIGHED, "metrics": [["mae"], ["mse", "mae"]]},
+    {"loss": ["mae", "mse"], "loss_weights": {"a": 0.3, "b": 2.0}},
+    {"loss": {"a": "mse", "b": "mae"}, "metrics": {"b": "mae"}},
+    {"loss": {"a": "mse", "b": None}, "metrics": {"b": ["mae"]}},
+    {"loss": ["mse", None]},
+    {"loss": "mae", "weighted_metrics": [["mae"], ["mse"]]},
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("said", HEADS, ids=str)
+def test_two_outputs(said, weighted, keras):
+    def compile(k):
+        return {"optimizer": k.optimizers.SGD(0.05), **said}
+
+    def weights(rng):
+        made = [rng.uniform(0, 2, ROWS).astype("float32") for _ in "ab"]
+        return {"sample_weight": made} if weighted else {}
+
+    trained_alike(Case("heads", two_heads, two_targets, compile, weights), keras)

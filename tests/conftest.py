@@ -1,0 +1,24 @@
+"""What holds for every test: nobody's own settings, and no setting left behind by another test."""
+
+import os
+import tempfile
+from dataclasses import asdict
+
+_home = tempfile.mkdtemp(prefix="cornu-tests-")  # before cornu reads its settings
+os.environ.update(KERAS_HOME=_home, CORNU_HOME=_home)
+for _name in ("KERAS_BACKEND", "CORNU_ENGINE", "CORNU_FLOATX"):
+    os.environ.pop(_name, None)
+
+import pytest  # noqa: E402
+
+from cornu import policy, settings  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def settings_stay():
+    before = asdict(settings.current())
+    yield
+    policy._default.clear()
+    for name, value in before.items():
+        if getattr(settings.current(), name) != value:
+            settings._set(name, value)
