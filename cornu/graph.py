@@ -136,18 +136,16 @@ def infer(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
 
     Traced at two sizes for every unknown dimension: what differs stays unknown.
     """
-    symbolic = tensors((args, kwargs))
-    if all(None not in t.shape for t in symbolic):
-        found = _probe(fn, args, kwargs, 1)
-        return tree.map_structure(lambda s: Tensor(s.shape, s.dtype), _as_tree(found))
-    few, many = (_as_tree(_probe(fn, args, kwargs, size)) for size in PROBES)
-    return tree.map_structure(
-        lambda a, b: Tensor(
-            [m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype
-        ),
-        few,
-        many,
-    )
+    unknown = any(None in t.shape for t in tensors((args, kwargs)))
+    found = [_as_tree(f) for f in _probe(fn, args, kwargs, PROBES if unknown else (1,))]
+
+    def made(a: Any, b: Any) -> Any:
+        if a is None or b is None:
+            return None
+        sizes = [m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)]
+        return Tensor(sizes, a.dtype)
+
+    return tree.map_structure(made, found[0], found[-1])
 
 
 class _Found:
@@ -169,11 +167,17 @@ def _as_tree(found: Any) -> Any:
     return found
 
 
-def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], size: int) -> Any:
-    """`fn`'s output Specs with every unknown dimension of `size`."""
+def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], sizes: Sequence[int]) -> list:
+    """For each of `sizes` the Specs of `fn`'s outputs with every unknown dimension of that size.
+
+    All in one tracing: half of the time to make a graph is the beginning of a trace.
+    """
     held = (args, dict(kwargs))
     symbolic = tensors(held)
-    specs = [Spec(tuple(size if d is None else d for d in t.shape), t.dtype) for t in symbolic]
+    specs = [
+        [Spec(tuple(size if d is None else d for d in t.shape), t.dtype) for t in symbolic]
+        for size in sizes
+    ]
     variables = list(getattr(fn, "variables", ()))
     bound = [Spec(v.shape, v.dtype) for v in variables]
     outer = state.frame()
@@ -189,7 +193,7 @@ def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], size: int) -> A
         with scene:
             return _arrays_only(fn(*inner_args, **inner_kwargs))
 
-    return engine.infer(call, bound, specs)
+    return engine.infer(lambda values, each: [call(values, a) for a in each], bound, specs)
 
 
 def _arrays_only(result: Any) -> Any:
@@ -277,7 +281,7 @@ def evaluate(outputs: Any, feed: Mapping[Tensor, Any], plan: Sequence[Node] | No
     frame = state.frame()
     moved = {} if frame is None else frame.moved
     for node in plan:
-        results = tree.leaves(node.run(lambda t: values[id(t)], fed))
+        results = [r for r in tree.leaves(node.run(lambda t: values[id(t)], fed)) if r is not None]
         for tensor, value in zip(node.outputs, results, strict=True):
             move = moved.get(id(tensor))
             values.setdefault(id(tensor), value if move is None else value + move)

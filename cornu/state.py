@@ -22,6 +22,13 @@ from cornu import engine, settings
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.operators import Operators
 
+cells_lock = threading.RLock()
+"""Held while the cells' values are handed to a compiled call and the new ones written back.
+
+Values that a call may reuse are gone from then on, so no other thread may read them in between.
+Whoever wants several values of one moment holds it meanwhile.
+"""
+
 
 class Variable(Operators):
     """A named cell with a value of fixed shape and dtype.
@@ -101,7 +108,8 @@ class Variable(Operators):
 
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own."""
-        return np.array(self.value)
+        with cells_lock:
+            return np.array(self.value)
 
     @property
     def ndim(self) -> int:
@@ -281,8 +289,13 @@ def training() -> bool:
 
 @contextmanager
 def within(**changes: Any) -> Iterator[Frame]:
-    """A Frame like the one in force (or a fresh one that catches nothing) with `changes`."""
+    """A Frame like the one in force (or a fresh one that catches nothing) with `changes`.
+
+    One that is given its own `bound` values catches what is assigned.
+    """
     current = _frame.get()
+    if "bound" in changes:
+        changes["catches"] = True
     with (current or Frame(catches=False)).child(**changes) as inner:
         yield inner
 

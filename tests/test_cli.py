@@ -84,6 +84,7 @@ def test_as_a_module():
 
 
 def test_a_reader_that_goes_away_is_no_error():
-    script = f"{sys.executable} -W error -m cornu info | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -W error -m cornu info"
+    script = f"{command} | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "0" and "Traceback" not in done.stderr

@@ -209,6 +209,16 @@ def test_an_op_of_ones_own():
     assert float(both(Variable(2.0), 1.0)["sum"]) == 3
 
 
+def test_none_among_the_outputs_keeps_its_place():
+    @graph.op
+    def first_of_two(x):
+        return x + 1, None
+
+    x = layers.Input((3,))
+    made, nothing = first_of_two(x)
+    assert nothing is None and np.array_equal(value(made * 2, {x: A}), 2 * (A + 1))
+
+
 def test_shapes_that_do_not_fit_fail_where_they_are_written():
     with pytest.raises((TypeError, ValueError)):
         layers.Input((3,)) + layers.Input((4,))

@@ -52,7 +52,7 @@ def test_a_layer_is_fields_and_build_and_call():
         def call(self, x):
             return x * self.factor * self.start
 
-    layer = Scale(start=3.0)
+    layer = Scale(start=3.0, name="scale")
     assert np.allclose(layer(np.ones((2, 4), "float32")), 3.0)
     assert layer.get_config()["start"] == 3.0
     assert [v.path for v in layer.weights] == ["scale/factor"]

@@ -180,7 +180,7 @@ class Layer(Configurable):
         if training is not None:
             changes["training"] = bool(training)
         if outer is None or not outer.catches:
-            changes |= {"catches": True, "bound": {}, "losses": []}
+            changes |= {"bound": {}, "losses": []}
         return changes
 
     def _cast(self, structure: Any) -> Any:
@@ -347,7 +347,8 @@ class Layer(Configurable):
 
     def get_weights(self) -> list[np.ndarray]:
         """Values of all weights as NumPy arrays of their own."""
-        return [v.numpy() for v in self.weights]
+        with state.cells_lock:
+            return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set all weights at once, or none. Raises UsageError where number or shapes differ."""

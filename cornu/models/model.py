@@ -1,7 +1,6 @@
 """Model: a Layer made of a graph, a list, or a user's `call`, that can be trained."""
 
 import copy
-import threading
 from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -46,16 +45,14 @@ class Model(Layer):
     objective: Objective | None = attribute()
     compiled_with: Mapping[str, Any] | None = attribute()
     history: History | None = attribute()
-    lock: Any = attribute()
     kept: dict[str, Any] = attribute()
     run_eagerly = False
     stop_training = False
     validate_data = True  # False: data are not searched for NaN, wrong class numbers and the like
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Give every model its lock and its compiled programs, whatever `__init__` does."""
+        """Give every model room for its compiled programs, whatever `__init__` does."""
         made = super().__new__(cls, *args, **kwargs)
-        made.__dict__["lock"] = threading.RLock()
         made.__dict__["kept"] = UserDict()  # no dict: what is in it is no part of the model
         return made
 
@@ -71,7 +68,7 @@ class Model(Layer):
 
     def __getstate__(self) -> dict[str, Any]:
         """The nodes of the graph come first, in birth order: so a long one is no deep recursion."""
-        kept = {k: v for k, v in super().__getstate__().items() if k not in ("lock", "kept")}
+        kept = {k: v for k, v in super().__getstate__().items() if k != "kept"}
         return kept if self.graph is None else {"nodes in order": self.graph.nodes, **kept}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
@@ -80,7 +77,7 @@ class Model(Layer):
             known = op.__dict__.setdefault("_nodes", []) if isinstance(op, Layer) else [node]
             if node not in known:
                 known.append(node)
-        self.__dict__.update(kept, lock=threading.RLock(), kept=UserDict())
+        self.__dict__.update(kept, kept=UserDict())
 
     def __deepcopy__(self, memo: dict) -> "Model":
         twin = type(self).__new__(type(self))

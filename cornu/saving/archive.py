@@ -106,10 +106,11 @@ def model_to_archive(model: Any, include_optimizer: bool = True) -> Archive:
     check_built(model)
     config = described(model)
     compiled = config.pop("compile_config", None)
-    values, names = weights_of(model)
+    with state.cells_lock:  # weights and slots of one moment
+        values, names = weights_of(model)
+        slots = _optimizer_values(model.optimizer) if compiled and include_optimizer else {}
     training = None
     if compiled:
-        slots = _optimizer_values(model.optimizer) if include_optimizer else {}
         training = {"compile_config": compiled, "optimizer": slots}
     return Archive(config, values, names, training)
 

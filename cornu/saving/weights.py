@@ -106,10 +106,11 @@ def own_values(layer: Layer) -> dict[str, np.ndarray]:
 def weights_of(model: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Values of all weights by path, and the layers' names by path."""
     values, names = {}, {}
-    for path, layer in parts(model):
-        names[path] = layer.name
-        for key, value in own_values(layer).items():
-            values[_joined(path, f"vars/{key}")] = value
+    with state.cells_lock:  # all of one moment, while another thread trains
+        for path, layer in parts(model):
+            names[path] = layer.name
+            for key, value in own_values(layer).items():
+                values[_joined(path, f"vars/{key}")] = value
     return values, names
 
 

@@ -5,7 +5,6 @@ compiled call: as a loop on the device where the engine says that pays, else one
 new state is written back at once or not at all, so a model is whole at any moment.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,7 +40,6 @@ class Program:
         eager: bool = False,
     ):
         self.model, self.objective, self.optimizer, self.eager = model, objective, optimizer, eager
-        self.lock = model.lock
         self.trainable = list(trainable)
         free = set(self.trainable)
         self.other = [v for v in model.variables if v not in free]
@@ -241,8 +239,8 @@ class Program:
             each = [self.train(one, fresh and i == 0)[0] for i, one in enumerate(part.singly())]
             return each[-1], {k: [f[k] for f in each] for k in each[0]} if record else None
         batch, order, first, count, rows = part
-        with self.lock:
-            values = self._gather(self.cells, donated=True)
+        with state.cells_lock:
+            values = on_device(self.cells, alone=True)
             news, figures, kept = self._train(
                 values, batch, order, first, count, fresh, rows, self.loops, record
             )
@@ -253,9 +251,9 @@ class Program:
         """Judge the batches of a part; returns the figures."""
         if not self.loops and part.count > 1:
             return [self.test(one, fresh and i == 0) for i, one in enumerate(part.singly())][-1]
-        with self.lock:
-            values = self._gather(self.tested, donated=True)
-            fixed = self._gather(self.fixed)
+        with state.cells_lock:
+            values = on_device(self.tested, alone=True)
+            fixed = on_device(self.fixed)
             where = (part.first, part.count)
             news, figures, _ = self._test(
                 values, fixed, part.batch, where, fresh, part.rows, self.loops
@@ -282,17 +280,18 @@ class Program:
         specs = [Spec(v.shape, v.dtype) for v in cells]
         self.traits = engine.traits(forward, specs, _specs(batch.x))
 
-    def _gather(self, cells: list[Variable], donated: bool = False) -> list:
-        """The cells' values on the device; a donated one is nobody else's."""
-        seen: set[int] = set()
-        values = []
-        for cell in cells:
-            value = cell._value
-            if not engine.is_array(value) or (donated and id(value) in seen):
-                value = cell._value = engine.put(value, copy=True)
-            seen.add(id(value))
-            values.append(value)
-        return values
+
+def on_device(cells: list[Variable], alone: bool = False) -> list:
+    """The cells' values, put on the device for good; with `alone` no two share an array."""
+    seen: set[int] = set()
+    values = []
+    for cell in cells:
+        value = cell._value
+        if not engine.is_array(value) or (alone and id(value) in seen):
+            value = cell._value = engine.put(value, copy=True)
+        seen.add(id(value))
+        values.append(value)
+    return values
 
 
 def _write(cells: list[Variable], values: Sequence[Any]) -> None:
@@ -320,11 +319,9 @@ class Predictor:
     def __init__(self, model: Any, eager: bool = False):
         self.model = model
         self.cells: list[Variable] = model.variables
-        self.lock: threading.RLock = model.lock
         self.draws = False
         self.changed: list[Variable] = []
         self.checked: set[tuple] = set()
-        self._placed = False
         self._run = self._forward if eager else engine.jit(self._forward)
 
     def _forward(self, values: list, x: Any, key: Any) -> tuple[Any, list]:
@@ -338,10 +335,10 @@ class Predictor:
 
     def __call__(self, x: Any) -> Any:
         """Outputs for one batch, still on the device."""
-        with self.lock:
+        with state.cells_lock:
             values = [cell._value for cell in self.cells]
-            if not self._placed or np.ndarray in map(type, values):
-                values = self._place()
+            if np.ndarray in map(type, values):
+                values = on_device(self.cells)
             key = engine.key(state.seeds.next()) if self.draws else None
             outputs, news = self._run(values, x, key)
             if self.draws and key is None:  # the first trace found out that it draws numbers
@@ -355,10 +352,3 @@ class Predictor:
         if type(x) is np.ndarray and (x.shape, x.dtype) in self.checked and x.shape[0] <= limit:
             return np.array(self(x))
         return None
-
-    def _place(self) -> list:
-        """Put the values on the device, for good."""
-        values = [engine.put(c._value, copy=True) for c in self.cells]
-        _write(self.cells, values)
-        self._placed = True
-        return values

@@ -1,4 +1,4 @@
-"""When callbacks are told of what: order, arguments, live and passive ones, and what they change."""
+"""When callbacks are told of what: order, arguments, live and passive ones, what they change."""
 
 import numpy as np
 import pytest

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cornu as keras
-from cornu import graph, layers, ops, state
+from cornu import layers, ops, state
 from cornu.layers import Add, Concatenate, Dense, Input
 from cornu.models import Model, Sequential
 from cornu.state import Variable
@@ -454,9 +454,7 @@ def lazy():
 
 
 @pytest.mark.parametrize("make", [functional, sequential, lazy, Residual])
-@pytest.mark.parametrize(
-    "duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
-)
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_predict_the_same_and_train_on_alone(make, duplicate):
     model = trained(make)
     twin = duplicate(model)

@@ -11,6 +11,8 @@ Where Cornu differs on purpose, beside what the tests here compare.
   is no list of these names.
 - A mask that reaches an output counts in every metric, as it did in Keras 2. In Keras 3 it counts
   in weighted metrics only, only when sample weights are given, and not in training on JAX.
+- A class in `y` without an entry in `class_weight` is an error, as in Keras 2; Keras 3 takes 1.
+- One name of a loss for several outputs may stand beside a list of `loss_weights`; not so in Keras.
 """
 
 from collections.abc import Callable, Mapping

@@ -249,7 +249,11 @@ def held(k):
 
 
 def subclass(k):
-    """Layers and a model of one's own, with Variables, losses and a phase."""
+    """Layers and a model of one's own, with Variables, losses and a phase.
+
+    The phase is passed on by hand: in `fit` on JAX, layers inside a subclass do not get it
+    otherwise (Keras calls `call` there, and not the model). In Cornu they do.
+    """
 
     class Scale(k.layers.Layer):
         def build(self, input_shape):
@@ -270,8 +274,8 @@ def subclass(k):
             self.head = k.layers.Dense(2)
 
         def call(self, x, training=False):
-            for block in self.blocks:
-                x = block(x)
+            x = self.blocks[0](x)
+            x = self.blocks[1](x, training=training)
             return self.head(self.norm(x, training=training))
 
     model = Net()
@@ -478,10 +482,9 @@ def uneven(rng, counts=(8, 8, 3, 5)):
 
 def compiled(model, k):
     made = [k.metrics.MeanAbsoluteError(name="w")]
-    model.compile(k.optimizers.Adam(0.02), "mse", metrics=["mae"], weighted_metrics=made)
-
-
-ROUGH = {"rtol": 2e-5, "atol": 2e-5}  # Adam: see test_optimizers
+    model.compile(
+        k.optimizers.SGD(0.02, momentum=0.9), "mse", metrics=["mae"], weighted_metrics=made
+    )
 
 
 def test_generators_of_uneven_batches(keras):
@@ -498,10 +501,10 @@ def test_generators_of_uneven_batches(keras):
         said = {"steps_per_epoch": 4, "epochs": 3, "verbose": 0}
         history = model.fit(forever(), **said).history
         judged = model.evaluate(uneven(np.random.default_rng(4)), steps=4, verbose=0)
-        batches = (x for x, *_ in uneven(np.random.default_rng(5)))
+        batches = ((x,) for x, *_ in uneven(np.random.default_rng(5)))
         found.append((history, judged, model.predict(batches, steps=4, verbose=0)))
-    same(*found, "a generator", ROUGH)
-    same(ours.get_weights(), theirs.get_weights(), "weights", ROUGH)
+    same(*found, "a generator")
+    same(ours.get_weights(), theirs.get_weights(), "weights")
 
 
 def test_single_batches(keras):
@@ -516,5 +519,5 @@ def test_single_batches(keras):
             figures.append(model.train_on_batch(x, y, return_dict=True))
             figures.append(model.predict_on_batch(x))
         found.append(figures)
-    same(*found, "a batch", ROUGH)
-    same(ours.get_weights(), theirs.get_weights(), "weights", ROUGH)
+    same(*found, "a batch")
+    same(ours.get_weights(), theirs.get_weights(), "weights")

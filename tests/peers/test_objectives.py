@@ -345,7 +345,7 @@ def two_targets(rng):
     return x, [y, rng.normal(size=(ROWS, 2)).astype("float32")]
 
 
-WEIGHED = {"loss": "mse", "loss_weights": [2.0, 0.5]}
+WEIGHED = {"loss": ["mse", "mae"], "loss_weights": [2.0, 0.5]}
 HEADS = [
     {"loss": "mse"},
     {**WEIGHED, "metrics": [["mae"], ["mse", "mae"]]},

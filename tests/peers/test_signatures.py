@@ -166,7 +166,8 @@ METHODS = {
     "losses.Loss.__call__": set(),
     "InputSpec": set(),
 }
-"""Methods -> arguments whose place or default differs."""
+"""Methods -> arguments whose place or default differs. By position, `compile(optimizer, loss,
+metrics)` is the order of Keras 2; Keras 3 has `loss_weights` third."""
 
 
 @pytest.mark.parametrize("name, allowed", METHODS.items())

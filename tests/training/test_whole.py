@@ -170,6 +170,39 @@ def test_threads_predict_while_the_model_trains():
     assert not failures and all(seen) and len(seen) > 3
 
 
+def test_a_thread_saves_one_moment_while_a_submodel_predicts_and_the_model_trains(tmp_path):
+    keras.utils.set_random_seed(0)
+    x, _ = data()
+    inputs = keras.Input((8,))
+    code = layers.Dense(4, activation="tanh")(inputs)
+    encoder = keras.Model(inputs, code)
+    whole = keras.Model(inputs, layers.Dense(8)(code))
+    whole.compile(keras.optimizers.SGD(0.01), "mse")
+    stop, failures, counts = threading.Event(), [], []
+
+    def work(number):
+        done = 0
+        while not stop.is_set():
+            try:
+                encoder.predict(x[:5], verbose=0)
+                whole.save(tmp_path / f"{number}.keras")
+                done += 1
+            except Exception as error:  # noqa: BLE001 - any failure at all is one
+                failures.append(error)
+                break
+        counts.append(done)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    whole.fit(x, x, epochs=40, verbose=0)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failures and min(counts) > 0
+    keras.saving.load_model(tmp_path / "0.keras").predict(x, verbose=0)
+
+
 class Failing(Callback):
     """Raises in one hook, and keeps the weights that the model had then."""
 
