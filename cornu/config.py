@@ -149,8 +149,17 @@ class Configurable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """An object from what `get_config` gave."""
-        return cls(**{name: deserialize_inner(value) for name, value in config.items()})
+        """An object from what `get_config` gave.
+
+        Options of other versions that are left off there (None or False) are passed over.
+        """
+        known = {*cls.fields, *cls.options}
+        kept = {
+            name: value
+            for name, value in config.items()
+            if name in known or not cls._generated or value not in (None, False)
+        }
+        return cls(**{name: deserialize_inner(value) for name, value in kept.items()})
 
     def __repr__(self) -> str:
         kept = [f for f in type(self).fields.values() if f.config]

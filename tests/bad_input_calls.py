@@ -380,7 +380,14 @@ CALLS = [
     ),
     Case(
         "33-validation",
-        lambda m: m.fit(X[:4], Y[:4], validation_data=batches(GOOD), validation_steps=3, verbose=0),
+        lambda m: m.fit(
+            X[:4],
+            Y[:4],
+            shuffle=False,
+            validation_data=batches(GOOD),
+            validation_steps=3,
+            verbose=0,
+        ),
         ("generator ended after 1 of 3 steps in validation_data. Lower validation_steps",),
         "E-DATA-ENDED",
         trains=1,

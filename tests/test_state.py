@@ -373,6 +373,17 @@ def test_a_node_evaluated_twice_in_a_frame_draws_the_same():
     assert correlation(first[0][0], new) < 0.15
 
 
+def test_after_a_node_was_evaluated_again_draws_are_new():
+    x = layers.Input((1000,))
+    first, second = Noise()(x), Noise()(x)
+    zeros = np.zeros((1, 1000), "float32")
+    with Frame(key=engine.key(3)):
+        drawn = graph.evaluate([first, second], {x: zeros})
+        graph.evaluate(first, {x: zeros})
+        new = numbers(state.draw_key())
+    assert all(correlation(one[0], new) < 0.15 for one in drawn)
+
+
 def test_two_calls_of_one_model_draw_differently_and_a_repetition_the_same():
     inside = layers.Input((1000,))
     body = Model(inside, Noise()(inside))

@@ -90,6 +90,10 @@ class Engine(Protocol):
         """`x`, seen as a constant by differentiation."""
         ...
 
+    def barrier(self, tree: Any) -> Any:
+        """`tree`, computed before what uses it: the compiler does not mix the two."""
+        ...
+
     def custom_gradient(self, fn: Callable, forward: Callable, backward: Callable) -> Callable:
         """`fn` with its own derivative: `forward(*a) -> (y, saved)`, `backward(saved, dy)`."""
         ...

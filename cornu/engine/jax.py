@@ -172,6 +172,7 @@ def custom_gradient(fn: Callable, forward: Callable, backward: Callable) -> Call
 
 
 stop_gradient = lax.stop_gradient
+barrier = lax.optimization_barrier
 checkpoint = jax.checkpoint
 vmap = jax.vmap
 

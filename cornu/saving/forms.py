@@ -71,20 +71,13 @@ def layer_of(form: Any, place: str) -> Layer:
     cls = _class(form, place)
     if not (isinstance(cls, type) and issubclass(cls, Layer)):
         raise UsageError("E-CONFIG", f"{place}: {shown(cls)} is no layer.")
-    config = _asked(cls, form["config"])
+    config = form["config"]
     check_name(config.get("name"), place)
     try:
         return cls.from_config(config)
     except (UsageError, UsageTypeError) as error:
         error.add_note(f'(in {place}: {cls.__name__} "{config.get("name")}")')
         raise
-
-
-def _asked(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without the options of Keras that are not here and that it leaves off."""
-    known = {*cls.fields, *cls.options}
-    ours = cls.__module__.split(".")[0] == "cornu" and not is_model_class(cls)
-    return {k: v for k, v in config.items() if not ours or k in known or v not in (None, False)}
 
 
 def is_model_class(cls: type) -> bool:

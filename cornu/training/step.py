@@ -166,7 +166,8 @@ class Program:
         values = self._refreshed(values, self.cells, fresh)
 
         def step(i: Any, values: list) -> list:
-            taken = batch.take(order, first + i * rows, rows)
+            # apart from the step, so that it is the same program wherever the batch comes from
+            taken = engine.barrier(batch.take(order, first + i * rows, rows))
             return self._advance(values, self.cells, {}, taken, self._learn)
 
         return self._steps(step, values, self.cells, count, loop, record)

@@ -163,6 +163,14 @@ def test_native_kernels():
     assert re.match(r"\w+", engine.native_kernels())
 
 
+def test_barrier():
+    """The same values, inside a compiled function and out of it."""
+    held = {"a": np.arange(3.0, dtype="float32"), "b": [np.ones((2, 2), "float32")]}
+    for run in (engine.barrier, engine.jit(engine.barrier)):
+        found = run(held)
+        assert np.array_equal(found["a"], held["a"]) and np.array_equal(found["b"][0], held["b"][0])
+
+
 def test_room():
     """Some bytes, whatever the device."""
     assert engine.room() >= 2**20

@@ -148,7 +148,7 @@ def test_what_is_absent(keras):
 
 
 METHODS = {
-    "Model.compile": {"loss_weights", "metrics"},
+    "Model.compile": set(),
     "Model.fit": set(),
     "Model.evaluate": set(),
     "Model.predict": set(),
@@ -166,8 +166,7 @@ METHODS = {
     "losses.Loss.__call__": set(),
     "InputSpec": set(),
 }
-"""Methods -> arguments whose place or default differs. By position, `compile(optimizer, loss,
-metrics)` is the order of Keras 2; Keras 3 has `loss_weights` third."""
+"""Methods -> arguments whose place or default differs."""
 
 
 @pytest.mark.parametrize("name, allowed", METHODS.items())

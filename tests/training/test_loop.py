@@ -301,9 +301,9 @@ def test_compile_again_begins_the_optimizer_anew():
 def test_a_failed_compile_changes_nothing():
     model = linear(metrics=["mae"])
     model.fit(X, Y, verbose=0)
-    for told in (("sgdd", "mse"), ("sgd", "msee"), ("sgd", "mse", ["maee"])):
+    for wrong in ({"optimizer": "sgdd"}, {"loss": "msee"}, {"metrics": ["maee"]}):
         with pytest.raises(ValueError, match="Did you mean"):
-            model.compile(*told)
+            model.compile(**{"optimizer": "sgd", "loss": "mse", **wrong})
     assert list(model.fit(X, Y, verbose=0).history) == ["loss", "mae"]
 
 
