@@ -48,6 +48,9 @@ def _keep_compiled_programs() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+# On a CPU a call computes at once instead of on another thread: predicting one row with a
+# 20-64-64-10 MLP takes 14 us so and 92 us otherwise (2 cores), and chunks need no queue.
+jax.config.update("jax_cpu_enable_async_dispatch", False)
 settings.listen(_follow)
 _keep_compiled_programs()
 
