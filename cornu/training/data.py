@@ -83,7 +83,7 @@ class OnHost:
     not depend on how many samples there are: nothing is compiled anew for other data.
     """
 
-    CHUNK = 16 * 2**20  # bytes
+    CHUNK = 32 * 2**20  # bytes
 
     def __init__(self, batch: Batch, rows: int):
         self.batch, self.rows = batch, rows
