@@ -178,12 +178,13 @@ known_classes: dict[str, list[type]] = {}
 def _declared(cls: type, annotations: Mapping[str, Any]) -> dict[str, Field]:
     found = {}
     for name, annotation in annotations.items():
-        if name.startswith("_") or get_origin(annotation) is ClassVar or annotation is ClassVar:
-            continue
         default = cls.__dict__.get(name, REQUIRED)
         if isinstance(default, Field) and default.descriptor is NOT_A_FIELD:
             setattr(cls, name, default.default)
-        elif isinstance(default, Field):
+            continue
+        if name.startswith("_") or get_origin(annotation) is ClassVar or annotation is ClassVar:
+            continue
+        if isinstance(default, Field):
             found[name] = default._replace(name=name, type=annotation)
             if default.descriptor is not None:
                 setattr(cls, name, default.descriptor)

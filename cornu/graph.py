@@ -136,8 +136,19 @@ def infer(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
 
     Traced at two sizes for every unknown dimension: what differs stays unknown.
     """
-    unknown = any(None in t.shape for t in tensors((args, kwargs)))
-    found = [_as_tree(f) for f in _probe(fn, args, kwargs, PROBES if unknown else (1,))]
+    given = tensors((args, kwargs))
+    unknown = any(None in t.shape for t in given)
+    try:
+        found = [_as_tree(f) for f in _probe(fn, args, kwargs, PROBES if unknown else (1,))]
+    except Exception as error:
+        if unknown and any(str(size) in str(error) for size in PROBES):
+            name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+            shapes = ", ".join(str(t.shape) for t in given)
+            error.add_note(
+                f'while looking for the output shape of "{name}" for {shapes}: '
+                f"{PROBES[0]} and {PROBES[1]} stand for sizes that are not known yet"
+            )
+        raise
 
     def made(a: Any, b: Any) -> Any:
         if a is None or b is None:

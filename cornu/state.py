@@ -125,19 +125,19 @@ class Variable(Operators):
         return (self.value[i] for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype=dtype, copy=True if copy is None else copy)
+        return self.numpy() if dtype is None else self.numpy().astype(dtype)
 
     def __jax_array__(self) -> Any:
         return self.value
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self.numpy())
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(self.numpy())
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self.numpy())
 
     def __format__(self, spec: str) -> str:
         return format(self.numpy().item(), spec) if spec and not self.shape else repr(self)

@@ -143,7 +143,7 @@ def test_a_failed_compile_leaves_the_model_compiled_as_it_was():
     for wrong in ({"optimizer": "addam"}, {"loss": "msee"}, {"metrics": ["acuracy"]}):
         with pytest.raises(UsageError):
             subject.model.compile(**{"optimizer": "sgd", "loss": "mse", **wrong})
-    assert subject.model.compiled_with["loss"] == "sparse_categorical_crossentropy"
+    assert subject.model._compiled_with["loss"] == "sparse_categorical_crossentropy"
     assert_whole(subject)
 
 

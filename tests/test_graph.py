@@ -572,3 +572,10 @@ def test_two_threads_record_graphs_side_by_side():
         thread.join()
     for number, (x, y) in made.items():
         assert np.array_equal(value(y, {x: np.zeros((1, 2))}), [[50 * number] * 2])
+
+
+def test_made_up_sizes_are_explained():
+    x = layers.Input((3,), name="x")
+    with pytest.raises(Exception) as info:
+        _ = x + np.ones((2, 3), "float32")
+    assert any("stand for sizes that are not known yet" in n for n in info.value.__notes__)

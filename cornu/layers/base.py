@@ -511,7 +511,7 @@ def _as_arrays(x: Any) -> Any:
     return x
 
 
-NO_PARTS = ("_called_with", "compiled_with")  # notes about a layer: not what it is made of
+NO_PARTS = ("_called_with", "_compiled_with")  # notes about a layer: not what it is made of
 
 
 def _reachable(layer: Layer) -> list:

@@ -36,7 +36,7 @@ def clone_model(
         raise UsageTypeError("E-TYPE", f"clone_model takes a Model; got {shown(model)}.")
     if isinstance(model, Sequential):
         return _sequential(model, input_tensors, clone_function or _copy)
-    if model.graph is not None:
+    if model._graph is not None:
         return _functional(model, input_tensors, clone_function or _copy)
     if input_tensors is not None or clone_function is not None:
         raise UsageError(
@@ -70,9 +70,9 @@ def _sequential(model: Sequential, given: Any, clone: Callable[[Layer], Layer]) 
         if len(leaves) != 1 or not isinstance(leaves[0], Tensor):
             raise UsageError("E-CLONE", f"input_tensors must be one Tensor; got {shown(given)}.")
         made.add(_input_of(leaves[0]))
-    elif model.start is not None:
-        made.add(_new_input(model.start))
-    for layer in model.stack:
+    elif model._start is not None:
+        made.add(_new_input(model._start))
+    for layer in model._stack:
         made.add(_cloned(layer, clone))
     return made
 
@@ -94,7 +94,7 @@ def _new_input(tensor: Tensor) -> Tensor:
 
 def _functional(model: Model, given: Any, clone: Callable[[Layer], Layer]) -> Model:
     """Walk the graph in birth order, calling each layer's clone where the layer was called."""
-    graph = model.graph
+    graph = model._graph
     assert graph is not None
     if given is None:
         starts = [_new_input(t) for t in graph.input_leaves]

@@ -52,13 +52,13 @@ def functional_config(model: Any) -> dict[str, Any]:
 
     Raises UsageError for an op or an argument that has no plain form.
     """
-    wiring = Wiring(model.graph)
+    wiring = Wiring(model._graph)
     return {
         "name": model.name,
         "trainable": model.trainable,
         "layers": [_entry(call, wiring) for call in wiring.calls],
-        "input_layers": _mapped(model.graph.inputs, wiring.place),
-        "output_layers": _mapped(model.graph.outputs, wiring.place),
+        "input_layers": _mapped(model._graph.inputs, wiring.place),
+        "output_layers": _mapped(model._graph.outputs, wiring.place),
     }
 
 
@@ -181,15 +181,15 @@ def functional_from_config(cls: Any, config: Mapping[str, Any]) -> Any:
 
 def sequential_config(model: Any) -> dict[str, Any]:
     """The plain form of a Sequential."""
-    start = [] if model.start is None else [wire_form(model.start.node.op)]
+    start = [] if model._start is None else [wire_form(model._start.node.op)]
     config = {
         "name": model.name,
         "trainable": model.trainable,
         "dtype": serialize(model.dtype_policy),
-        "layers": [*start, *(wire_form(layer) for layer in model.stack)],
+        "layers": [*start, *(wire_form(layer) for layer in model._stack)],
     }
-    if model.start is not None:
-        config["build_input_shape"] = list(model.start.shape)
+    if model._start is not None:
+        config["build_input_shape"] = list(model._start.shape)
     return config
 
 
@@ -209,6 +209,6 @@ def sequential_from_config(cls: Any, config: Mapping[str, Any]) -> Any:
             error.add_note(f'(layer {i}, "{layer.name}")')
             raise
     shape = config.get("build_input_shape")
-    if model.start is None and shape is not None and model.stack:
+    if model._start is None and shape is not None and model._stack:
         model.build(as_shapes(shape))
     return model

@@ -40,12 +40,12 @@ class Model(Layer):
     inputs: Any = field(default=None, config=False)
     outputs: Any = field(default=None, config=False)
 
-    graph: Graph | None = attribute()
+    _graph: Graph | None = attribute()
     optimizer: Any = attribute()
-    objective: Objective | None = attribute()
-    compiled_with: Mapping[str, Any] | None = attribute()
+    _objective: Objective | None = attribute()
+    _compiled_with: Mapping[str, Any] | None = attribute()
     history: History | None = attribute()
-    kept: dict[str, Any] = attribute()
+    _kept: dict[str, Any] = attribute()
     run_eagerly = False
     stop_training = False
     validate_data = True  # False: data are not searched for NaN, wrong class numbers and the like
@@ -53,7 +53,7 @@ class Model(Layer):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Give every model room for its compiled programs, whatever `__init__` does."""
         made = super().__new__(cls, *args, **kwargs)
-        made.__dict__["kept"] = UserDict()  # no dict: what is in it is no part of the model
+        made.__dict__["_kept"] = UserDict()  # no dict: what is in it is no part of the model
         return made
 
     def set_up(self) -> None:
@@ -62,14 +62,14 @@ class Model(Layer):
         if (self.inputs is None) != (self.outputs is None):
             raise UsageTypeError("E-GRAPH", "Model(inputs, outputs) needs both, or neither.")
         if self.inputs is not None:
-            self.graph = Graph(self.inputs, self.outputs)
-            self.inputs, self.outputs = self.graph.input_leaves, self.graph.output_leaves
+            self._graph = Graph(self.inputs, self.outputs)
+            self.inputs, self.outputs = self._graph.input_leaves, self._graph.output_leaves
             self.built = True
 
     def __getstate__(self) -> dict[str, Any]:
         """The nodes of the graph come first, in birth order: so a long one is no deep recursion."""
-        kept = {k: v for k, v in super().__getstate__().items() if k != "kept"}
-        return kept if self.graph is None else {"nodes in order": self.graph.nodes, **kept}
+        kept = {k: v for k, v in super().__getstate__().items() if k != "_kept"}
+        return kept if self._graph is None else {"nodes in order": self._graph.nodes, **kept}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         for node in kept.pop("nodes in order", ()):
@@ -77,7 +77,7 @@ class Model(Layer):
             known = op.__dict__.setdefault("_nodes", []) if isinstance(op, Layer) else [node]
             if node not in known:
                 known.append(node)
-        self.__dict__.update(kept, kept=UserDict())
+        self.__dict__.update(kept, _kept=UserDict())
 
     def __deepcopy__(self, memo: dict) -> "Model":
         twin = type(self).__new__(type(self))
@@ -89,16 +89,16 @@ class Model(Layer):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs; a subclass without a graph writes its own."""
-        if self.graph is None:
+        if self._graph is None:
             raise NotImplementedError(
                 f'{type(self).__name__} ("{self.name}") has neither inputs and outputs nor a call '
                 "method: write call(self, x)."
             )
-        return self.graph(inputs)
+        return self._graph(inputs)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of this shape, batch first."""
-        if self.graph is None and input_shape is not None and not self.built:
+        if self._graph is None and input_shape is not None and not self.built:
             self.built = True
             given = _tensors(input_shape)
             for phase in (True, False):
@@ -117,13 +117,13 @@ class Model(Layer):
     def sublayers(self) -> list[Layer]:
         """Layers of the graph in Keras's order, then those in attributes."""
         attributes = super().sublayers()
-        in_graph = self.graph.layers if self.graph is not None else []
+        in_graph = self._graph.layers if self._graph is not None else []
         return list({id(x): x for x in [*in_graph, *attributes]}.values())
 
     def own_variables(self) -> list[Variable]:
         """Variables in attributes, and those that ops of the graph read."""
         found = super().own_variables()
-        return found if self.graph is None else [*found, *self.graph.variables]
+        return found if self._graph is None else [*found, *self._graph.variables]
 
     @property
     def layers(self) -> list[Layer]:
@@ -133,12 +133,12 @@ class Model(Layer):
     @property
     def input(self) -> Any:
         """The Tensors to feed, in the structure they were given in."""
-        return super().input if self.graph is None else self.graph.inputs
+        return super().input if self._graph is None else self._graph.inputs
 
     @property
     def output(self) -> Any:
         """The Tensors computed, in the structure they were given in."""
-        return super().output if self.graph is None else self.graph.outputs
+        return super().output if self._graph is None else self._graph.outputs
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name, or by its place in `layers`. Raises UsageError for an unknown one."""
@@ -174,7 +174,7 @@ class Model(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph as plain data; for a subclass what its constructor was called with."""
-        if self.graph is not None and type(self)._generated:
+        if self._graph is not None and type(self)._generated:
             return functional_config(self)
         return super().get_config()
 
@@ -237,8 +237,8 @@ class Model(Layer):
                 'Say e.g. model.compile("adam", "mse").',
             )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
-        self.optimizer, self.objective, self.run_eagerly = chosen, objective, bool(run_eagerly)
-        self.compiled_with = {
+        self.optimizer, self._objective, self.run_eagerly = chosen, objective, bool(run_eagerly)
+        self._compiled_with = {
             "optimizer": chosen,
             "loss": loss,
             "metrics": metrics,
@@ -248,14 +248,14 @@ class Model(Layer):
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
         }
-        self.kept.clear()
+        self._kept.clear()
         if self.built:
-            self.kept["trainable"] = self.trainable_variables
+            self._kept["trainable"] = self.trainable_variables
 
     @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
-        return self.objective is not None
+        return self._objective is not None
 
     def fit(
         self,
@@ -328,7 +328,7 @@ class Model(Layer):
     ) -> Any:
         """Outputs for all samples as NumPy arrays, in the structure of the model's outputs."""
         if verbose == 0 and not callbacks and steps is None:
-            known = self.kept.get("predictor")
+            known = self._kept.get("predictor")
             found = known.small(x, 32 if batch_size is None else batch_size) if known else None
             if found is not None:
                 return found
@@ -360,41 +360,41 @@ class Model(Layer):
 
     def reset_metrics(self) -> None:
         """Begin all running figures again."""
-        if self.objective is not None:
-            self.objective.reset()
+        if self._objective is not None:
+            self._objective.reset()
 
     @property
     def metrics(self) -> list:
         """The loss tracker and the metrics, once they are known."""
-        return [] if self.objective is None else self.objective.all_metrics
+        return [] if self._objective is None else self._objective.all_metrics
 
     @property
     def metrics_names(self) -> list[str]:
         """Log keys in the order of `evaluate`'s values."""
-        return [] if self.objective is None else list(self.objective.keys)
+        return [] if self._objective is None else list(self._objective.keys)
 
     # ---------------------------------------------------------------- asked by training/
 
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, in the order of `input_leaves`."""
-        return self.graph.input_names if self.graph is not None else []
+        return self._graph.input_names if self._graph is not None else []
 
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs, in the order of `output_leaves`."""
-        if self.graph is not None:
-            return self.graph.output_names
-        known = self.kept.get("outputs")
+        if self._graph is not None:
+            return self._graph.output_names
+        known = self._kept.get("outputs")
         return ["output"] if known is None else _pseudo_names(known)
 
     def input_leaves(self) -> list[Tensor]:
         """The Tensors to feed; empty for a model that takes what it is given."""
-        return self.graph.input_leaves if self.graph is not None else []
+        return self._graph.input_leaves if self._graph is not None else []
 
     def arrange_inputs(self, x: Any) -> Any:
         """What a user passed, in the structure that `call` takes."""
-        return x if self.graph is None else self.graph.arrange(x)
+        return x if self._graph is None else self._graph.arrange(x)
 
     def output_leaves(self, outputs: Any) -> list:
         """The outputs as a list."""
@@ -402,30 +402,30 @@ class Model(Layer):
 
     def output_specs(self, batch: Any) -> list[Tensor]:
         """Shapes and dtypes of the outputs, unknown sizes None."""
-        if self.graph is not None:
-            return self.graph.output_leaves
-        if "outputs" not in self.kept:
+        if self._graph is not None:
+            return self._graph.output_leaves
+        if "outputs" not in self._kept:
             self.ensure_built(batch.x)
-        return graph.tensors(self.kept["outputs"])
+        return graph.tensors(self._kept["outputs"])
 
     def ensure_built(self, x: Any) -> None:
         """Make the weights for inputs like `x`, and learn the structure of the outputs."""
-        if self.graph is not None:
+        if self._graph is not None:
             return
         given = tree.map_structure(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype)), x)
         self._build_from((given,), {})
-        if "outputs" not in self.kept and self.graph is None:
+        if "outputs" not in self._kept and self._graph is None:
             for phase in (True, False):  # layers used in one phase only are built here too
-                self.kept["outputs"] = graph.infer(_Phase(self, phase), (given,), {})
+                self._kept["outputs"] = graph.infer(_Phase(self, phase), (given,), {})
 
     def embedded_inputs(self, x: Any) -> list[tuple[Any, Embedding]]:
         """Pairs of an input array and the Embedding that reads it directly."""
-        if self.graph is None:
+        if self._graph is None:
             return []
-        by_tensor = dict(zip(map(id, self.graph.input_leaves), tree.leaves(x), strict=False))
+        by_tensor = dict(zip(map(id, self._graph.input_leaves), tree.leaves(x), strict=False))
         return [
             (by_tensor[id(t)], node.op)
-            for node in self.graph.plan
+            for node in self._graph.plan
             if isinstance(node.op, Embedding)
             for t in node.inputs
             if id(t) in by_tensor
@@ -433,7 +433,7 @@ class Model(Layer):
 
     def require_compiled(self, train: bool) -> None:
         """Raise UsageError unless `compile` was called."""
-        if self.objective is None:
+        if self._objective is None:
             raise UsageError(
                 "E-COMPILE",
                 f'"{self.name}" must be compiled first, e.g. model.compile("adam", "mse").',
@@ -441,10 +441,10 @@ class Model(Layer):
 
     def bind_objective(self, batch: Any) -> None:
         """Fit losses and metrics to the outputs and to targets like those of `batch`."""
-        assert self.objective is not None
+        assert self._objective is not None
         self.ensure_built(batch.x)
-        if not self.objective.bound:
-            self.objective.bind(self.output_names, self.output_specs(batch), batch.y)
+        if not self._objective.bound:
+            self._objective.bind(self.output_names, self.output_specs(batch), batch.y)
 
     def trainable_at_compile(self) -> list[Variable]:
         """What the optimizer changes: what was trainable when `compile` was called.
@@ -452,16 +452,16 @@ class Model(Layer):
         Warns, once, when that is no longer what the layers say.
         """
         now = self.trainable_variables
-        then = self.kept.setdefault("trainable", now)
-        if now != then and not self.kept.get("warned of trainable"):
+        then = self._kept.setdefault("trainable", now)
+        if now != then and not self._kept.get("warned of trainable"):
             if set(then) - set(self.variables) or not set(now) <= set(self.variables):
-                self.kept["trainable"] = then = now
+                self._kept["trainable"] = then = now
             else:
                 self._warn_of_trainable(then, now)
         return then
 
     def _warn_of_trainable(self, then: list[Variable], now: list[Variable]) -> None:
-        self.kept["warned of trainable"] = True
+        self._kept["warned of trainable"] = True
         changed = set(then) ^ set(now)
         names = [x.name for x in self.all_layers() if changed & set(x.own_variables())]
         warn(

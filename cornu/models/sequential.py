@@ -33,10 +33,10 @@ class Sequential(Model):
         name: str | None = None,
         dtype: Any = None,
     ):
-        self.stack: list[Layer] = []
-        self.start: Tensor | None = None
-        self.end: Any = None
-        self._graph: Graph | None = None
+        self._stack: list[Layer] = []
+        self._start: Tensor | None = None
+        self._end: Any = None
+        self._laid_out: Graph | None = None
         super().__init__(name=name or "", trainable=trainable, dtype=dtype)
         if isinstance(layers, Layer):
             layers = [layers]
@@ -44,16 +44,16 @@ class Sequential(Model):
             self.add(layer)
 
     @property
-    def graph(self) -> Graph | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def _graph(self) -> Graph | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The graph from input to output, once the input's shape is known."""
-        if self._graph is None and self.start is not None and self.stack:
-            self._graph = Graph(self.start, self.end)
-        return self._graph
+        if self._laid_out is None and self._start is not None and self._stack:
+            self._laid_out = Graph(self._start, self._end)
+        return self._laid_out
 
     @property
     def inputs(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The Tensors to feed, once known."""
-        return [self.start] if self.start is not None else None
+        return [self._start] if self._start is not None else None
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
@@ -62,7 +62,7 @@ class Sequential(Model):
     @property
     def outputs(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The Tensors computed, once known."""
-        return tree.leaves(self.end) if self.start is not None else None
+        return tree.leaves(self._end) if self._start is not None else None
 
     @outputs.setter
     def outputs(self, value: Any) -> None:
@@ -97,86 +97,86 @@ class Sequential(Model):
             self._begin(layer.output)
             return
         self._check_name(layer)
-        if self.start is None and not self.stack:
+        if self._start is None and not self._stack:
             self._begin_from(layer)
-        if self.start is not None:
-            self.end = layer(self.end)
+        if self._start is not None:
+            self._end = layer(self._end)
             self.built = True
-        self.stack.append(layer)
+        self._stack.append(layer)
         self._changed()
 
     def _begin(self, tensor: Tensor) -> None:
-        if self.stack or self.start is not None:
+        if self._stack or self._start is not None:
             raise UsageError("E-INPUT-LAYER", "an Input must come first in a Sequential.")
-        self.start = self.end = tensor
+        self._start = self._end = tensor
 
     def _begin_from(self, layer: Layer) -> None:
         """Begin from what the first layer says of its input."""
-        if isinstance(layer, Model) and layer.graph is not None:
-            leaves = layer.graph.input_leaves
+        if isinstance(layer, Model) and layer._graph is not None:
+            leaves = layer._graph.input_leaves
             if len(leaves) == 1:
                 self._begin(Input(batch_shape=leaves[0].shape, dtype=leaves[0].dtype))
         elif layer.declared_shape is not None:
             self._begin(Input(batch_shape=layer.declared_shape))
 
     def _check_name(self, layer: Layer) -> None:
-        taken = {x.name: i for i, x in enumerate(self.stack)}
+        taken = {x.name: i for i, x in enumerate(self._stack)}
         if layer.name in taken:
             raise UsageError(
                 "E-NAMES",
                 f'two layers have the name "{layer.name}": a '
-                f"{type(self.stack[taken[layer.name]]).__name__} at position {taken[layer.name]} "
-                f"and a {type(layer).__name__} at position {len(self.stack)}. Names must be "
+                f"{type(self._stack[taken[layer.name]]).__name__} at position {taken[layer.name]} "
+                f"and a {type(layer).__name__} at position {len(self._stack)}. Names must be "
                 "unique in a model.",
             )
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer away and return it. Raises UsageError when there is none."""
-        if not self.stack:
+        if not self._stack:
             raise UsageError("E-EMPTY-MODEL", f'"{self.name}" has no layers to pop.')
-        last = self.stack.pop()
-        if self.start is not None:
+        last = self._stack.pop()
+        if self._start is not None:
             nodes = last.__dict__.get("_nodes", [])
-            made = next((n for n in reversed(nodes) if _same(n.outputs, self.end)), None)
-            self.end = made.args[0] if made is not None else self.start
+            made = next((n for n in reversed(nodes) if _same(n.outputs, self._end)), None)
+            self._end = made.args[0] if made is not None else self._start
         self._changed()
         return last
 
     def _changed(self) -> None:
-        self._graph = None
-        self.kept.clear()
+        self._laid_out = None
+        self._kept.clear()
 
     @property
     def layers(self) -> list[Layer]:
         """The layers in order, without the input's."""
-        return list(self.stack)
+        return list(self._stack)
 
     def sublayers(self) -> list[Layer]:
         """The layers in order."""
-        return list(self.stack)
+        return list(self._stack)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of this shape, batch first."""
-        if self.start is not None or input_shape is None:
+        if self._start is not None or input_shape is None:
             return
-        if not self.stack:
+        if not self._stack:
             raise UsageError("E-EMPTY-MODEL", f'"{self.name}" has no layers: add() some first.')
-        layers, self.stack = self.stack, []
+        layers, self._stack = self._stack, []
         try:
             self._begin(Input(batch_shape=(None, *tuple(input_shape)[1:])))
             for layer in layers:
-                self.end = layer(self.end)
-                self.stack.append(layer)
+                self._end = layer(self._end)
+                self._stack.append(layer)
         except Exception:
-            self.stack, self.start, self.end = layers, None, None
+            self._stack, self._start, self._end = layers, None, None
             raise
-        self._graph = None
+        self._laid_out = None
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Apply the layers in order."""
-        if self.graph is not None:
-            return self.graph(inputs)
-        if not self.stack:
+        if self._graph is not None:
+            return self._graph(inputs)
+        if not self._stack:
             return inputs
         raise UsageError("E-UNBUILT", f'"{self.name}" is not built yet: call build(input_shape).')
 

@@ -57,7 +57,7 @@ def summarize(
         show_trainable: whether a column says what is trained.
     """
     lines = _lines()
-    wiring = None if model.graph is None else Wiring(model.graph)
+    wiring = None if model._graph is None else Wiring(model._graph)
     connected = wiring is not None and not _is_chain(wiring.calls)
     rows = list(_rows(model, wiring, 0, expand_nested))
     heads = ["Layer (type)", "Output Shape", "Param #"]
@@ -103,7 +103,7 @@ def _rows(model: Any, wiring: Wiring | None, depth: int, expand: bool) -> Iterat
         read = [] if wiring is None else wiring.read_by(call)
         yield Row(call.op, call.kind, call.name, depth, _shapes(call), read)
         if expand and is_model(call.op):
-            inner = None if call.op.graph is None else Wiring(call.op.graph)
+            inner = None if call.op._graph is None else Wiring(call.op._graph)
             yield from _rows(call.op, inner, depth + 1, expand)
 
 

@@ -124,4 +124,4 @@ def _leaves(hint: Any) -> list:
 
 def plain(cell: Variable) -> float:
     """The shortest number that gives the cell's value again: 0.001, not 0.0010000000474974513."""
-    return float(str(np.asarray(cell.value)))
+    return float(str(cell.numpy()))

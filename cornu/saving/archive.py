@@ -68,7 +68,7 @@ def _compile_config(model: Any) -> dict[str, Any] | None:
     own = getattr(model, "get_compile_config", None)  # an optional method of users' models
     if own is not None:
         return serialize(own())
-    said = getattr(model, "compiled_with", None)
+    said = getattr(model, "_compiled_with", None)
     if not said:
         return None
     try:

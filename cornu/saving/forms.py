@@ -19,7 +19,7 @@ def is_model(layer: Any) -> bool:
 
 def is_functional(layer: Any) -> bool:
     """Whether it is a plain `Model` made of a graph."""
-    return type(layer) in classes_named("Model") and layer.graph is not None
+    return type(layer) in classes_named("Model") and layer._graph is not None
 
 
 def wire_form(layer: Layer) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _wrong_size(
 
 def _builder(model: Any, tensor: Any) -> Layer | None:
     """The layer that reads an input and has weights for its features."""
-    for node in model.graph.plan:
+    for node in model._graph.plan:
         if isinstance(node.op, Layer) and any(t is tensor for t in node.inputs):
             return node.op if getattr(node.op.input_spec, "axes", None) else None
     return None
@@ -441,7 +441,7 @@ def _is_single(layer: Any) -> bool:
 def _last_layer(output: Any) -> Any:
     """The layer that makes an output, looked for inside of inner models."""
     op = output.node.op if output.node is not None else None
-    inner = getattr(op, "graph", None)
+    inner = getattr(op, "_graph", None)
     return op if inner is None else _last_layer(inner.output_leaves[output.index])
 
 

@@ -1,8 +1,8 @@
 """The one pass over the data, and what is made of it: fit, evaluate, predict, and single batches.
 
 A pass runs the parts of a source in chunks. How long a chunk may be is decided by `Pace`: one batch
-where a live callback must see each, else about a tenth of a second with a bar on a terminal, or a
-second without; so the device never waits for Python, and Ctrl-C is never far.
+where a live callback must see each, else about a tenth of a second. So the device hardly ever waits
+for Python, a bar moves, Ctrl-C is never far, and other threads get their turn.
 """
 
 import time
@@ -19,6 +19,8 @@ from cornu.training.data import Arrays, Part, Stream
 from cornu.training.step import Predictor, Program
 
 Source = Arrays | Stream
+
+CHUNK = 0.1  # seconds
 
 
 class Pace:
@@ -106,13 +108,10 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
         sources.check_targets(model, validation, "validation_data")
     program = program_for(model, train.first, train=True)
     train.follow(program.seed, program.passes)
-    steps = settings.current().max_steps_per_epoch
-    if steps is not None and train.steps is not None:
-        train.steps = min(train.steps, steps)
     verbose = _verbosity(said["verbose"])
     callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps)
     history = next(c for c in callbacks.callbacks if isinstance(c, History))
-    pace = Pace(program, 0 if callbacks.live else 0.1 if verbose == 1 else 1.0)
+    pace = Pace(program, 0 if callbacks.live else CHUNK)
     model.stop_training = False
     model.history = history
     callbacks.tell("on_train_begin", {})
@@ -130,7 +129,8 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
                 break
     finally:
         train.close()
-    model.optimizer.finalize_variable_values(program.trainable)
+    if logs:  # after no epoch at all there are no averages to take over
+        model.optimizer.finalize_variable_values(program.trainable)
     callbacks.tell("on_train_end", logs)
     return history
 
@@ -245,7 +245,7 @@ def _judge(program: Program, source: Source, callbacks: CallbackList | None) -> 
 
     if callbacks is not None:
         callbacks.tell("on_test_begin", {})
-    pace = Pace(program, 0 if batchwise else 1.0)
+    pace = Pace(program, 0 if batchwise else CHUNK)
     logs = run_pass(
         source,
         program.test,
@@ -358,7 +358,7 @@ def _joined(model: Any, collected: list) -> Any:
 def _nothing(model: Any, source: Source) -> Any:
     """The outputs for no samples: arrays of shape (0, ...)."""
     specs = model.output_specs(source.first)
-    known = model.graph.outputs if model.graph is not None else model.kept["outputs"]
+    known = model._graph.outputs if model._graph is not None else model._kept["outputs"]
     empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in specs]
     return tree.fill(known, empty)
 
@@ -374,9 +374,9 @@ def predict_on_batch(model: Any, x: Any) -> Any:
 
 def predictor_for(model: Any) -> Predictor:
     """The model's compiled forward pass, made anew when its Variables have changed."""
-    found = model.kept.get("predictor")
+    found = model._kept.get("predictor")
     if found is None or found.cells != model.variables:
-        found = model.kept["predictor"] = Predictor(model, eager=model.run_eagerly)
+        found = model._kept["predictor"] = Predictor(model, eager=model.run_eagerly)
     return found
 
 
@@ -385,9 +385,9 @@ def program_for(model: Any, batch: Any, train: bool) -> Program:
     model.require_compiled(train)
     model.bind_objective(batch)
     chosen = model.trainable_at_compile()
-    found: Program | None = model.kept.get("program")
+    found: Program | None = model._kept.get("program")
     if found is None or not found.serves(chosen):
-        found = Program(model, model.objective, model.optimizer, chosen, model.run_eagerly)
+        found = Program(model, model._objective, model.optimizer, chosen, model.run_eagerly)
         found.examine(batch)
-        model.kept["program"] = found
+        model._kept["program"] = found
     return found

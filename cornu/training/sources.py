@@ -224,7 +224,7 @@ def with_class_weights(model: Any, batch: Batch, class_weight: Any) -> Batch:
             f'{{"{names[0]}": {{0: 1.0, 1: 2.0}}}}; got {shown(class_weight)}.',
         )
     chosen = [class_weight] if len(names) == 1 else [class_weight.get(n) for n in names]
-    kinds = map(losses.kind_of, model.objective.losses_for(names, outputs, batch.y))
+    kinds = map(losses.kind_of, model._objective.losses_for(names, outputs, batch.y))
     weights = [
         w if one is None or y is None else checks.class_weights(one, y, kind == "sparse", w)
         for one, y, w, kind in zip(chosen, batch.y, batch.weights, kinds, strict=True)
@@ -255,12 +255,12 @@ def check_targets(model: Any, source: Source, doing: str) -> None:
 def check_batch(model: Any, batch: Batch, doing: str) -> None:
     """The same for a single batch."""
     names, outputs = model.output_names, model.output_specs(batch)
-    chosen = model.objective.losses_for(names, outputs, batch.y)
-    checks.targets(model.objective, chosen, batch, outputs, names, doing)
+    chosen = model._objective.losses_for(names, outputs, batch.y)
+    checks.targets(model._objective, chosen, batch, outputs, names, doing)
     if model.validate_data:
         checks.target_values(chosen, batch, outputs, names, doing)
-    if "endings" not in model.kept:
-        model.kept["endings"] = "checked"
+    if "endings" not in model._kept:
+        model._kept["endings"] = "checked"
         checks.endings(model, chosen, outputs)
 
 

@@ -548,7 +548,7 @@ def test_mixed_training_keeps_weights_and_figures_in_float32(mixed):
     model.compile("adam", "mse", metrics=["mae"])
     history = model.fit(X, np.ones((2, 1)), epochs=2, verbose=0).history
     assert {v.dtype for v in model.variables} == {"float32"}
-    assert {v.dtype for v in model.objective.variables} == {"float32"}
+    assert {v.dtype for v in model._objective.variables} == {"float32"}
     assert np.isfinite(history["loss"]).all()
     assert model.predict(X, verbose=0).dtype == np.float32
     assert str(dense(X).dtype) == "bfloat16"

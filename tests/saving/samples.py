@@ -57,7 +57,7 @@ def filled(model, seed=0):
 def inputs_of(model, rows=6, seed=1):
     rng = np.random.default_rng(seed)
     found = [
-        rng.normal(size=(rows, *t.shape[1:])).astype("float32") for t in model.graph.input_leaves
+        rng.normal(size=(rows, *t.shape[1:])).astype("float32") for t in model._graph.input_leaves
     ]
     return found if len(found) > 1 else found[0]
 

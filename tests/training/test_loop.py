@@ -525,3 +525,11 @@ def test_several_fits_are_one_long_one():
         other.fit(X, Y, batch_size=6, shuffle=False, verbose=0)
         other.evaluate(X, Y, verbose=0)
     assert same(one.get_weights(), other.get_weights())
+
+
+def test_no_epoch_changes_nothing_even_with_averages():
+    model = linear()
+    model.compile(optimizers.SGD(0.1, use_ema=True), "mse")
+    before = model.get_weights()
+    model.fit(X, Y, epochs=0, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
