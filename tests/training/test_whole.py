@@ -167,7 +167,7 @@ def test_threads_predict_while_the_model_trains():
     stop.set()
     for thread in threads:
         thread.join()
-    assert not failures and all(seen) and len(seen) > 3
+    assert not failures and all(seen) and len(seen) >= 3
 
 
 def test_a_thread_saves_one_moment_while_a_submodel_predicts_and_the_model_trains(tmp_path):
