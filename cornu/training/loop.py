@@ -28,26 +28,27 @@ class Pace:
 
     Args:
         program: keeps what is known of the time of a step.
+        kind: which step: "train" or "test"; the one takes several times as long as the other.
         seconds: how long a chunk should take; 0 for one batch at a time.
     """
 
-    def __init__(self, program: Program, seconds: float):
-        self.program, self.seconds = program, seconds
+    def __init__(self, program: Program, kind: str, seconds: float):
+        self.known, self.kind, self.seconds = program.seconds, kind, seconds
 
     def next(self, left: int) -> int:
         """Batches for the next chunk, at most `left`."""
-        known = self.program.seconds_per_step
+        known = self.known.get(self.kind)
         if not self.seconds or known is None:
             return 1
         return max(1, min(left, int(self.seconds / max(known, 1e-9))))
 
     def saw(self, count: int, seconds: float) -> None:
         """A chunk of `count` batches took this long (the first one's time is compilation)."""
-        known, now = self.program.seconds_per_step, seconds / count
+        known, now = self.known.get(self.kind), seconds / count
         if known is None:
-            self.program.seconds_per_step = now if count > 1 else now / 8
+            self.known[self.kind] = now if count > 1 else now / 8
         elif count > 1 or now < known:  # a single slow one was compiled, most likely
-            self.program.seconds_per_step = now
+            self.known[self.kind] = now
 
 
 def run_pass(
@@ -111,7 +112,7 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     verbose = _verbosity(said["verbose"])
     callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps)
     history = next(c for c in callbacks.callbacks if isinstance(c, History))
-    pace = Pace(program, 0 if callbacks.live else CHUNK)
+    pace = Pace(program, "train", 0 if callbacks.live else CHUNK)
     model.stop_training = False
     model.history = history
     callbacks.tell("on_train_begin", {})
@@ -245,7 +246,7 @@ def _judge(program: Program, source: Source, callbacks: CallbackList | None) -> 
 
     if callbacks is not None:
         callbacks.tell("on_test_begin", {})
-    pace = Pace(program, 0 if batchwise else CHUNK)
+    pace = Pace(program, "test", 0 if batchwise else CHUNK)
     logs = run_pass(
         source,
         program.test,

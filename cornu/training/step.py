@@ -60,7 +60,7 @@ class Program:
         self.traits: set[str] = set()
         self.names: list[str] = []
         self.warned = False
-        self.seconds_per_step: float | None = None
+        self.seconds: dict[str, float] = {}  # of a "train" and of a "test" step, once known
         compile_ = (lambda fn, **_: fn) if eager else engine.jit
         self._train = compile_(self._train_run, donate=(0,), static=(6, 7, 8))
         self._test = compile_(self._test_run, donate=(0,), static=(5, 6))

@@ -1,6 +1,7 @@
 """fit, evaluate, predict and single batches against the same thing written in NumPy."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from cornu import layers, metrics, ops, optimizers, settings, state
 from cornu.callbacks import Callback
 from cornu.layers import Dense, Input
 from cornu.models import Sequential
+from cornu.training.loop import Pace
 from training.reference import START, Reference, X, Y, classifier, draws, linear, same, two
 
 
@@ -533,3 +535,15 @@ def test_no_epoch_changes_nothing_even_with_averages():
     before = model.get_weights()
     model.fit(X, Y, epochs=0, verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_chunks_are_paced_for_training_and_testing_apart():
+    program = SimpleNamespace(seconds={})
+    train, test = Pace(program, "train", 0.1), Pace(program, "test", 0.1)
+    assert train.next(1000) == 1  # nothing is known yet
+    train.saw(10, 0.1)  # 10 ms a step
+    test.saw(10, 0.001)  # 0.1 ms
+    assert (train.next(1000), test.next(1000), test.next(5000)) == (10, 1000, 1000)
+    train.saw(1, 2.0)  # a single slow step was compiled: it says nothing
+    assert train.next(1000) == 10
+    assert Pace(program, "train", 0).next(1000) == 1
