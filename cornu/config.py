@@ -539,7 +539,16 @@ def deserialize_inner(config: Any) -> Any:
     return cls.from_config(inner or {})
 
 
-LIBRARY = ("activations", "initializers", "layers", "losses", "metrics", "models", "optimizers")
+LIBRARY = (
+    "activations",
+    "initializers",
+    "layers",
+    "layers.preprocessing",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+)
 """Modules whose classes may be named in a config; imported when one is not known yet."""
 
 

@@ -1,4 +1,11 @@
-"""Layers: `keras.layers`."""
+"""Layers: `keras.layers`.
+
+Those that prepare data are in `cornu.layers.preprocessing`, which is loaded when one of them is
+first named.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from cornu.layers.base import Layer
 from cornu.layers.conv import Conv1D, Conv2D, Conv3D
@@ -78,6 +85,9 @@ from cornu.layers.reshaping import (
 )
 from cornu.layers.spec import InputSpec
 
+if TYPE_CHECKING:
+    from cornu.layers.preprocessing import *  # noqa: F403
+
 __all__ = [
     "Activation",
     "ActivityRegularization",
@@ -154,3 +164,11 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        value = getattr(importlib.import_module("cornu.layers.preprocessing"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'cornu.layers' has no attribute '{name}'")

@@ -1,7 +1,9 @@
-"""Rows of the layer contract: what each layer makes of its inputs, in float64 NumPy."""
+"""Rows of the layer contract: what each layer makes of its inputs, in float64 NumPy.
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+Newer families have modules of their own, named in `FAMILIES`.
+"""
+
+import importlib
 
 import numpy as np
 
@@ -30,53 +32,10 @@ from contracts.layers_reference import (
     separable,
     unit,
 )
+from contracts.layers_row import FIRST, LAST, Row, ids, long_time, rows, two, wide_space
 
-
-class Row(NamedTuple):
-    """`layers.name(**options)` of `args` must equal `reference(*args, w=weights)`.
-
-    training: the same for a training step; "drawn" where it draws, None where it is no other.
-    unknown: argument -> axes whose size a Tensor need not know.
-    wrt: arguments to differentiate by. several: whether the layer takes a list.
-    mask: what becomes of a mask: "passes", "ends", "warns" (ends with a warning) or "own".
-    """
-
-    name: str
-    args: tuple
-    reference: Callable[..., Any]
-    options: Mapping[str, Any] = {}
-    training: Any = None
-    unknown: Mapping[int, Sequence[int]] = {0: (0,)}
-    wrt: Sequence[int] = (0,)
-    several: bool = False
-    mask: str = "warns"
-
-    @property
-    def label(self) -> str:
-        words = [self.name, *(f"{k}={v}" for k, v in self.options.items() if not callable(v))]
-        return "-".join(words).replace(" ", "")[:80]
-
-
-FIRST = {"data_format": "channels_first"}
-LAST = {"data_format": "channels_last"}
-
-
-def _rows(name: str, formula: Callable, *cases: tuple, **common: Any) -> list[Row]:
-    """A row for each (args, options, more) of one layer."""
-    made = []
-    for args, options, *more in cases:
-        extra = {**common, **(more[0] if more else {})}
-        made.append(Row(name, args, formula, options, **extra))
-    return made
-
-
-ids = np.array([[1, 0, 4], [2, 2, 3]], "int32")
-long_time = {"unknown": {0: (0, 1)}}
-wide_space = {"unknown": {0: (0, 1, 2)}}
-two = {"several": True, "unknown": {0: (0,), 1: (0,)}, "wrt": (0, 1), "mask": "passes"}
-
-ROWS: tuple[Row, ...] = (
-    *_rows(
+CORE: tuple[Row, ...] = (
+    *rows(
         "Dense",
         dense,
         ((some(3, 4),), {"units": 2}),
@@ -103,7 +62,7 @@ ROWS: tuple[Row, ...] = (
         mask="own",
     ),
     # ------------------------------------------------------------ reshaping
-    *_rows(
+    *rows(
         "Flatten",
         lambda x, w, data_format="channels_last": (
             x if data_format == "channels_last" else np.moveaxis(x, 1, -1)
@@ -112,7 +71,7 @@ ROWS: tuple[Row, ...] = (
         ((some(2, 3, 4, 2),), FIRST),
         ((some(3),), {}),
     ),
-    *_rows(
+    *rows(
         "Reshape",
         lambda x, w, target_shape: x.reshape(len(x), *target_shape),
         ((some(2, 6),), {"target_shape": (3, 2)}),
@@ -134,7 +93,7 @@ ROWS: tuple[Row, ...] = (
         unknown={0: (0, 1)},
     ),
     Row("Cropping1D", (some(2, 6, 2),), lambda x, w, cropping: x[:, 2:-2], {"cropping": 2}),
-    *_rows(
+    *rows(
         "Cropping2D",
         cropped,
         ((some(1, 4, 5, 2),), {"cropping": ((1, 0), (2, 1)), **LAST}, wide_space),
@@ -160,7 +119,7 @@ ROWS: tuple[Row, ...] = (
         lambda x, w, padding: padded(x, w, [padding]),
         {"padding": 2},
     ),
-    *_rows(
+    *rows(
         "ZeroPadding2D",
         padded,
         ((some(1, 2, 3, 2),), {"padding": ((1, 0), (2, 1))}, wide_space),
@@ -168,13 +127,13 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("ZeroPadding3D", (some(1, 2, 3, 2, 1),), padded, {"padding": (1, (0, 2), 1)}),
     Row("UpSampling1D", (some(2, 3, 2),), nearest, {"size": 3}, unknown={0: (0, 1)}),
-    *_rows(
+    *rows(
         "UpSampling2D",
         nearest,
         ((some(1, 2, 3, 2),), {"size": (2, 3)}, wide_space),
         ((some(1, 2, 2, 3),), {"size": 2, **FIRST}),
     ),
-    *_rows(
+    *rows(
         "UpSampling2D",
         bilinear,
         ((some(1, 3, 4, 2),), {"size": (2, 3), "interpolation": "bilinear"}, wide_space),
@@ -182,7 +141,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("UpSampling3D", (some(1, 2, 3, 2, 1),), nearest, {"size": (2, 1, 3)}),
     # ------------------------------------------------------------ convolution
-    *_rows(
+    *rows(
         "Conv1D",
         conv,
         ((some(2, 7, 3),), {"filters": 4, "kernel_size": 3, "strides": 2}, long_time),
@@ -193,7 +152,7 @@ ROWS: tuple[Row, ...] = (
         ),
         ((some(2, 3, 6),), {"filters": 2, "kernel_size": 2, "padding": "same", **FIRST}),
     ),
-    *_rows(
+    *rows(
         "Conv2D",
         conv,
         (
@@ -216,13 +175,13 @@ ROWS: tuple[Row, ...] = (
         ((some(1, 5, 6, 2),), {"filters": 2, "kernel_size": 2, "dilation_rate": (1, 3)}),
         ((some(1, 2, 5, 4),), {"filters": 3, "kernel_size": 2, **FIRST}),
     ),
-    *_rows(
+    *rows(
         "Conv3D",
         conv,
         ((some(1, 3, 4, 3, 2),), {"filters": 2, "kernel_size": (2, 3, 1), "padding": "same"}),
         ((some(1, 2, 3, 2, 3),), {"filters": 2, "kernel_size": 2, **FIRST}),
     ),
-    *_rows(
+    *rows(
         "Conv1DTranspose",
         conv_transpose,
         ((some(2, 4, 2),), {"filters": 3, "kernel_size": 3, "strides": 2}, long_time),
@@ -238,7 +197,7 @@ ROWS: tuple[Row, ...] = (
             },
         ),
     ),
-    *_rows(
+    *rows(
         "Conv2DTranspose",
         conv_transpose,
         (
@@ -260,13 +219,13 @@ ROWS: tuple[Row, ...] = (
         conv_transpose,
         {"filters": 2, "kernel_size": 2, "strides": (1, 2, 1)},
     ),
-    *_rows(
+    *rows(
         "DepthwiseConv1D",
         depthwise,
         ((some(2, 5, 3),), {"kernel_size": 2, "depth_multiplier": 2}, long_time),
         ((some(2, 5, 3),), {"kernel_size": 3, "padding": "causal"}),
     ),
-    *_rows(
+    *rows(
         "DepthwiseConv2D",
         depthwise,
         (
@@ -276,13 +235,13 @@ ROWS: tuple[Row, ...] = (
         ),
         ((some(1, 2, 4, 3),), {"kernel_size": 2, "depth_multiplier": 3, **FIRST}),
     ),
-    *_rows(
+    *rows(
         "SeparableConv1D",
         separable,
         ((some(2, 5, 3),), {"filters": 4, "kernel_size": 3, "depth_multiplier": 2}, long_time),
         ((some(2, 5, 3),), {"filters": 4, "kernel_size": 2, "padding": "causal"}),
     ),
-    *_rows(
+    *rows(
         "SeparableConv2D",
         separable,
         (
@@ -297,13 +256,13 @@ ROWS: tuple[Row, ...] = (
         row
         for name, mode, reduce in (("Max", "max", np.max), ("Average", "average", np.mean))
         for row in (
-            *_rows(
+            *rows(
                 f"{name}Pooling1D",
                 pooling(mode),
                 ((apart(2, 5, 2),), {}, long_time),
                 ((apart(2, 2, 5),), {"pool_size": 3, "strides": 1, "padding": "same", **FIRST}),
             ),
-            *_rows(
+            *rows(
                 f"{name}Pooling2D",
                 pooling(mode),
                 ((apart(1, 4, 5, 2),), {}, {"unknown": {0: (0, 1)}}),
@@ -315,14 +274,14 @@ ROWS: tuple[Row, ...] = (
                 pooling(mode),
                 {"pool_size": (2, 2, 1)},
             ),
-            *_rows(
+            *rows(
                 f"Global{name}Pooling1D",
                 global_pooling(reduce),
                 ((apart(2, 4, 3),), {}, long_time),
                 ((apart(2, 3, 4),), {"keepdims": True, **FIRST}),
                 mask="ends" if name == "Average" else "warns",
             ),
-            *_rows(
+            *rows(
                 f"Global{name}Pooling2D",
                 global_pooling(reduce),
                 ((apart(2, 3, 2, 2),), {}, wide_space),
@@ -366,7 +325,7 @@ ROWS: tuple[Row, ...] = (
         )
     ],
     # ------------------------------------------------------------ normalization
-    *_rows(
+    *rows(
         "BatchNormalization",
         batch_norm,
         ((some(6, 3),), {}),
@@ -376,7 +335,7 @@ ROWS: tuple[Row, ...] = (
         training=batch_norm_training,
         mask="passes",
     ),
-    *_rows(
+    *rows(
         "LayerNormalization",
         layer_norm,
         ((some(2, 3, 4),), {}, long_time),
@@ -384,7 +343,7 @@ ROWS: tuple[Row, ...] = (
         ((some(2, 3, 4),), {"axis": 1, "center": False, "scale": False}),
         mask="passes",
     ),
-    *_rows(
+    *rows(
         "GroupNormalization",
         group_norm,
         ((some(2, 3, 4),), {"groups": 2}, long_time),
@@ -392,14 +351,14 @@ ROWS: tuple[Row, ...] = (
         ((some(2, 6),), {"groups": 3}),
         mask="passes",
     ),
-    *_rows(
+    *rows(
         "UnitNormalization",
         unit,
         ((some(2, 3),), {}),
         ((some(2, 3, 4),), {"axis": (1, 2)}),
         mask="passes",
     ),
-    *_rows(
+    *rows(
         "RMSNormalization",
         rms,
         ((some(2, 3, 4),), {}, long_time),
@@ -439,4 +398,12 @@ ROWS: tuple[Row, ...] = (
         wrt=(),
         mask="own",
     ),
+)
+
+FAMILIES: tuple[str, ...] = ()
+"""Modules of this folder that each hold the `ROWS` of one family of layers."""
+
+ROWS: tuple[Row, ...] = (
+    *CORE,
+    *[row for name in FAMILIES for row in importlib.import_module(f"contracts.{name}").ROWS],
 )

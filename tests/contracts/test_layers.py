@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from contracts.checks import assert_close, check_gradient, check_symbolic, in_float64, wide
-from contracts.layers_table import ROWS, Row
+from contracts.layers_row import Row
+from contracts.layers_table import ROWS
 from contracts.layers_values import by_name, randomize, with_mask
 from cornu import config, engine, graph, initializers, layers, policy, state
 from cornu.errors import UsageError

@@ -1,5 +1,6 @@
 """Every op keeps its contract: value, dtype, gradient, shapes ahead of time, what it takes in."""
 
+import importlib
 import inspect
 import sys
 
@@ -23,7 +24,14 @@ from cornu.errors import UsageError, UsageTypeError
 from cornu.graph import Tensor
 from cornu.state import Frame, Variable
 
-ROWS = ops_table.ROWS + networks_table.ROWS
+FAMILIES: tuple[str, ...] = ()
+"""Modules of this folder that each hold the `ROWS` of one family of ops."""
+
+ROWS = [
+    *ops_table.ROWS,
+    *networks_table.ROWS,
+    *[row for name in FAMILIES for row in importlib.import_module(f"contracts.{name}").ROWS],
+]
 LABEL = {"ids": lambda row: row.label}
 
 
