@@ -62,11 +62,16 @@ def resolved(target: str, known: Modules) -> str | None:
 def _imports(module: Module, node: ast.AST, in_function: bool, for_types: bool) -> Iterator[Import]:
     for target in _targets(module, node):
         yield Import(target, getattr(node, "lineno", 0), in_function, for_types)
-    in_function = in_function or isinstance(node, FUNCTIONS)
+    in_function = in_function or (isinstance(node, FUNCTIONS) and not _loads_late(module, node))
     for child in ast.iter_child_nodes(node):
         types_only = isinstance(node, ast.If) and _is_type_checking(node.test)
         types_only = types_only and child in node.body
         yield from _imports(module, child, in_function, for_types or types_only)
+
+
+def _loads_late(module: Module, node: ast.AST) -> bool:
+    """Whether this is the `__getattr__` of a package, which loads a part when it is named."""
+    return getattr(node, "name", "") == "__getattr__" and node in module.tree.body
 
 
 def _targets(module: Module, node: ast.AST) -> list[str]:
