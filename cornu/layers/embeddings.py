@@ -1,9 +1,9 @@
 """The table of vectors."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from cornu import engine, ops
-from cornu.config import attribute, field
+from cornu.config import Within, attribute, field
 from cornu.fields import Constraint, Initializer, Positive, Regularizer
 from cornu.layers.base import Layer
 
@@ -64,3 +64,62 @@ class Embedding(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class ReversibleEmbedding(Embedding):
+    """As `Embedding`; with `reverse=True` in the call, how well vectors go with every number.
+
+    `logits = x @ embeddingsᵀ`, (batch, ..., output_dim) to (batch, ..., input_dim): the table
+    that reads words into a language model writes them too.
+
+    Args:
+        input_dim, output_dim, embeddings_initializer, embeddings_regularizer,
+        embeddings_constraint, mask_zero: as in `Embedding`.
+        tie_weights: whether the way back uses the same table; else it has one of its own,
+            (output_dim, input_dim).
+        reverse_dtype: dtype of the way back; the compute dtype by default.
+        logit_soft_cap: `c` bends logits to `c * tanh(logits / c)`.
+
+    Source: Press and Wolf, "Using the Output Embedding to Improve Language Models", 2017.
+
+    Example:
+        >>> ReversibleEmbedding(1000, 16)(Input((10, 16)), reverse=True).shape
+        (None, 10, 1000)
+    """
+
+    input_dim: Positive
+    output_dim: Positive
+    tie_weights: bool = True
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Regularizer = None
+    embeddings_constraint: Constraint = None
+    mask_zero: bool = False
+    reverse_dtype: str | None = None
+    logit_soft_cap: Annotated[float | None, Within(0, open="(")] = None
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                (self.output_dim, self.input_dim),
+                self.embeddings_initializer,
+                autocast=False,
+                name="reverse_embeddings",
+            )
+
+    def call(self, x: Any, reverse: bool = False) -> Any:
+        if not reverse:
+            return super().call(x)
+        dtype = self.reverse_dtype or self.compute_dtype
+        table = self.embeddings.value.T if self.tie_weights else self.reverse_embeddings.value
+        logits = ops.matmul(engine.cast(x, dtype), engine.cast(table, dtype))
+        if self.logit_soft_cap is None:
+            return logits  # (batch, ..., input_dim)
+        return ops.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """That of `Embedding`; on the way back, which takes vectors, the one they came with."""
+        vectors = "float" in str(inputs.dtype) and inputs.shape[-1] == self.output_dim
+        if vectors and self.mask_zero:
+            return previous_mask
+        return super().compute_mask(inputs, previous_mask)
