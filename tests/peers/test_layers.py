@@ -137,11 +137,52 @@ def test_all_layers_are_compared():
     rows = {name for name, *_ in [*DEFAULTS, *DRAWING]}
     apart = {"Input", "InputLayer", "InputSpec", "Lambda", "Layer"}
     apart |= {"SpatialDropout2D", "SpatialDropout3D"}
-    classes = {n for n in cornu.layers.__all__ if isinstance(getattr(cornu.layers, n), type)}
+    named = [getattr(cornu.layers, n) for n in cornu.layers.__all__]
+    classes = {x.__name__ for x in named if isinstance(x, type)}
     assert not classes - rows - apart - LATER
 
 
-LATER: set[str] = set()
+LATER: set[str] = {
+    # test_attention
+    "AdditiveAttention",
+    "Attention",
+    "EinsumDense",
+    "GroupQueryAttention",
+    "MultiHeadAttention",
+    "ReversibleEmbedding",
+    # test_tables
+    "CategoryEncoding",
+    "Discretization",
+    "HashedCrossing",
+    "Hashing",
+    "IntegerLookup",
+    "Normalization",
+    "StringLookup",
+    "TextVectorization",
+    # test_wrappers_and_activations
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "ELU",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "Softmax",
+    "SpectralNormalization",
+    "TimeDistributed",
+    "Wrapper",
+    # not in Keras 3: tests/layers/test_older.py, contracts
+    "Highway",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MaxoutDense",
+    "ParametricSoftplus",
+    "SReLU",
+    "ThresholdedReLU",
+}
 """Layers whose comparisons are elsewhere."""
 
 

@@ -1,8 +1,11 @@
 """`fit` with every optimizer, option and schedule goes where Keras 3.15.1 goes."""
 
+import json
+
 import numpy as np
 import pytest
 
+import cornu
 from peers.checks import NEAR, ROWS, Case, trained_alike
 
 pytestmark = pytest.mark.peers
@@ -125,3 +128,50 @@ def test_set_learning_rate_between_fits(keras):
         one.fit(x, y, epochs=2, batch_size=8, shuffle=False, verbose=0)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, **ROUGH)
+
+
+def parts(k):
+    chosen = k.optimizers.OptimizerMap(k.optimizers.SGD(0.05, momentum=0.5), {})
+    chosen[".*/kernel"] = k.optimizers.RMSprop(0.02, clipnorm=0.4)
+    return k.optimizers.MultiOptimizer(chosen)
+
+
+def test_parts(keras):
+    """A pattern is for whole paths; those of Keras begin with the name of the model."""
+    case = Case("parts", model, data, compiled(parts))
+    ours, theirs = trained_alike(case, keras)
+    mine, its = ours.optimizer.variables, theirs.optimizer.variables
+    assert [v.shape for v in mine] == [tuple(v.shape) for v in its]
+    for a, b in zip(mine, its, strict=True):
+        np.testing.assert_allclose(a.numpy(), np.asarray(b), rtol=1e-4, atol=1e-5, err_msg=b.path)
+
+
+def test_parts_in_configs_of_both(keras):
+    form = json.loads(json.dumps(cornu.optimizers.serialize(parts(cornu))))
+    theirs = keras.optimizers.deserialize(form)
+    assert [type(o).__name__ for o in theirs.optimizers] == ["RMSprop", "SGD"]
+    ours = cornu.optimizers.deserialize(json.loads(json.dumps(keras.optimizers.serialize(theirs))))
+    assert [type(o).__name__ for o in ours.optimizers] == ["RMSprop", "SGD"]
+    assert float(ours.optimizers[0].clipnorm) == pytest.approx(0.4)
+    assert ours.name == theirs.name
+
+
+def test_mixed_float16_scales_the_loss_alike(keras):
+    found = []
+    for k in (cornu, keras):
+        set_policy = cornu.policy.set_dtype_policy if k is cornu else k.config.set_dtype_policy
+        set_policy("mixed_float16")
+        try:
+            net = k.Sequential([k.Input((4,)), k.layers.Dense(2, kernel_initializer="ones")])
+        finally:
+            set_policy("float32")
+        net.compile(k.optimizers.SGD(0.01), "mse")
+        x, y = data(np.random.default_rng(0))
+        net.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+        net.fit(x, 1e5 * y, batch_size=29, shuffle=False, verbose=0)  # gradients overflow
+        scale = net.optimizer
+        found.append((net.get_weights(), float(np.asarray(scale.dynamic_scale))))
+        assert type(scale).__name__ == "LossScaleOptimizer"
+    assert found[0][1] == found[1][1] < 2**15
+    for a, b in zip(found[0][0], found[1][0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
