@@ -19,8 +19,11 @@ from cornu.state import Variable
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "categorical",
     "dropout",
+    "gamma",
     "normal",
     "randint",
     "shuffle",
@@ -112,6 +115,32 @@ def randint(
 ) -> Any:
     """Even draws of whole numbers from `minval` to `maxval - 1`."""
     return draws.randint(shape, minval, maxval, dtype, _key(seed))
+
+
+def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Draws from the Gamma distribution of shape `alpha` > 0 and scale 1.
+
+    `alpha` is a number, or an array that broadcasts to `shape`.
+    """
+    return draws.gamma(shape, alpha, dtype, _key(seed))
+
+
+def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Draws from the Beta distribution with parameters `alpha` and `beta` > 0.
+
+    Both are numbers, or arrays that broadcast to `shape`.
+    """
+    return draws.beta(shape, alpha, beta, dtype, _key(seed))
+
+
+def binomial(
+    shape: Sequence[int], counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
+) -> Any:
+    """How many of `counts` trials, each true with its probability, are true, as floats.
+
+    Both are numbers, or arrays that broadcast to `shape`.
+    """
+    return draws.binomial(shape, counts, probabilities, dtype, _key(seed))
 
 
 @op

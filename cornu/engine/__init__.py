@@ -86,6 +86,10 @@ class Engine(Protocol):
         """`fn`'s value and its gradient with respect to its first argument (a structure)."""
         ...
 
+    def vjp(self, fn: Callable, *args: Any, has_aux: bool = False) -> tuple:
+        """`fn(*args)` and a function from its slopes to those of `args`; then what came along."""
+        ...
+
     def stop_gradient(self, x: Array) -> Array:
         """`x`, seen as a constant by differentiation."""
         ...
@@ -106,6 +110,18 @@ class Engine(Protocol):
         """`fn` mapped over an axis of its arguments."""
         ...
 
+    def jvp(self, fn: Callable, primals: tuple, tangents: tuple, has_aux: bool = False) -> tuple:
+        """`fn(*primals)`, its derivative along `tangents`, and with `has_aux` what comes second."""
+        ...
+
+    def at_once(self) -> Any:
+        """A `with` block that computes constants now, while a computation is being traced."""
+        ...
+
+    def tell(self, fn: Callable, x: Array) -> None:
+        """Have `fn(x)` called with a NumPy array whenever a compiled program gets to it."""
+        ...
+
     # loops --------------------------------------------------------------------------------------
     def loop(self, start: Any, stop: Any, body: Callable, state: Any) -> Any:
         """`state = body(i, state)` for i in start..stop-1, bounds known only when it runs."""
@@ -121,6 +137,14 @@ class Engine(Protocol):
 
     def cond(self, predicate: Array, yes: Callable, no: Callable, *operands: Any) -> Any:
         """`yes(*operands)` or `no(*operands)`."""
+        ...
+
+    def switch(self, index: Array, branches: Sequence[Callable], *operands: Any) -> Any:
+        """`branches[index](*operands)`, the index brought within range."""
+        ...
+
+    def associative_scan(self, fn: Callable, xs: Any, reverse: bool, axis: int) -> Any:
+        """`fn(… fn(x0, x1) …, xi)` for every i along an axis, in logarithmically many steps."""
         ...
 
     def loops_pay(self, traits: set[str]) -> bool:
@@ -142,6 +166,10 @@ class Engine(Protocol):
 
     def segment_sum(self, x: Array, segments: Array, count: int) -> Array:
         """Sums of rows that share a segment number: `(count, ...)`."""
+        ...
+
+    def segment_reduce(self, x: Array, segments: Array, count: int, mode: str) -> Array:
+        """ "max", "min" or "prod" of rows that share a segment number: `(count, ...)`."""
         ...
 
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
@@ -182,12 +210,46 @@ class Engine(Protocol):
         """ "max" or "average" over windows; the average counts only what lies inside `x`."""
         ...
 
+    def attention(
+        self, query: Array, key: Array, value: Array, mask: Array, scale: Any, causal: bool
+    ) -> Array | None:
+        """`softmax(query @ keyᵀ * scale) @ value` by one kernel, or None where none fits.
+
+        Shapes as in `ops.dot_product_attention`; `mask` may be None.
+        """
+        ...
+
     def erf(self, x: Array) -> Array:
         """The error function."""
         ...
 
+    def erfc(self, x: Array) -> Array:
+        """1 - erf(x), exact for large x."""
+        ...
+
+    def erfinv(self, x: Array) -> Array:
+        """The inverse of the error function."""
+        ...
+
+    def complex(self, real: Array, imaginary: Array) -> Array:
+        """A complex array from its parts, both of one of float32 and float64."""
+        ...
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x)), without overflow."""
+        ...
+
     def logsumexp(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """log(sum(exp(x))), safe for large x."""
+        ...
+
+    # linear algebra -----------------------------------------------------------------------------
+    def lu_factor(self, x: Array) -> tuple[Array, Array]:
+        """L below and U on and above the diagonal, and the int32 row exchanged with each row."""
+        ...
+
+    def solve_triangular(self, a: Array, b: Array, lower: bool) -> Array:
+        """x with a x = b, reading one triangle of `a`; both of them (..., n, k)."""
         ...
 
     # randomness ---------------------------------------------------------------------------------
@@ -213,6 +275,19 @@ class Engine(Protocol):
 
     def integers(self, key: Key, shape: Sequence[int], low: int, high: int, dtype: str) -> Array:
         """Even draws of whole numbers from low to high - 1."""
+        ...
+
+    def binomial(
+        self, key: Key, shape: Sequence[int], count: Array, probability: Array, dtype: str
+    ) -> Array:
+        """How many of `count` trials, each true with `probability`, are true; both broadcast."""
+        ...
+
+    def log_gamma(self, key: Key, shape: Sequence[int], alpha: Array, dtype: str) -> Array:
+        """Logarithms of draws from the Gamma distribution of shape `alpha`, broadcast, and scale 1.
+
+        Its parts make the Beta and Dirichlet distributions, which a small `alpha` keeps finite so.
+        """
         ...
 
     def keep(self, key: Key, shape: Sequence[int], probability: float) -> Array:

@@ -174,10 +174,24 @@ def custom_gradient(fn: Callable, forward: Callable, backward: Callable) -> Call
     return made
 
 
+def jvp(fn: Callable, primals: tuple, tangents: tuple, has_aux: bool = False) -> tuple:
+    """`fn(*primals)`, its derivative along `tangents`, and with `has_aux` what comes second."""
+    return jax.jvp(fn, primals, tangents, has_aux=has_aux)
+
+
 stop_gradient = lax.stop_gradient
 barrier = lax.optimization_barrier
 checkpoint = jax.checkpoint
+vjp = jax.vjp
 vmap = jax.vmap
+
+at_once = jax.ensure_compile_time_eval
+
+
+def tell(fn: Callable, x: Any) -> None:
+    """Have `fn(x)` called whenever a compiled program gets to it."""
+    jax.debug.callback(lambda value: fn(host.asarray(value)), x)
+
 
 # ---------------------------------------------------------------- loops
 
@@ -194,6 +208,13 @@ def scan(fn: Callable, state: Any, xs: Any, length: int | None = None, **how: An
 
 while_loop = lax.while_loop
 cond = lax.cond
+switch = lax.switch
+
+
+def associative_scan(fn: Callable, xs: Any, reverse: bool, axis: int) -> Any:
+    """`fn(… fn(x0, x1) …, xi)` for every i along an axis."""
+    return lax.associative_scan(fn, xs, reverse, axis)
+
 
 # ---------------------------------------------------------------- slices
 
@@ -217,6 +238,12 @@ def put_at(x: Any, indices: Any, values: Any, add: bool = False) -> Any:
 def segment_sum(x: Any, segments: Any, count: int) -> Any:
     """Sums of rows that share a segment number."""
     return jax.ops.segment_sum(x, segments, num_segments=count)
+
+
+def segment_reduce(x: Any, segments: Any, count: int, mode: str) -> Any:
+    """ "max", "min" or "prod" of rows that share a segment number."""
+    reduce = getattr(jax.ops, f"segment_{mode}")
+    return reduce(x, segments, num_segments=count)
 
 
 top_k = lax.top_k
@@ -284,12 +311,54 @@ def pool(x: Any, mode: str, size: Sequence[int], strides: Sequence[int], padding
     return total / lax.reduce_window(ones, zero, lax.add, window, steps, padding)
 
 
+FUSED_DEPTH = 128  # the largest that cuDNN takes on every GPU that it supports
+
+
+def attention(query: Any, key: Any, value: Any, mask: Any, scale: Any, causal: bool) -> Any:
+    """cuDNN's kernel where it fits: half precision on a GPU, nothing masked but the future."""
+    depth = query.shape[-1]
+    fits = (
+        jax.default_backend() == "gpu"
+        and query.dtype in (np.bfloat16, np.float16)
+        and key.shape == value.shape
+        and mask is None
+        and isinstance(scale, (int, float))
+        and depth % 8 == 0
+        and depth <= FUSED_DEPTH
+        and query.shape[1] % 2 == key.shape[1] % 2 == 0
+    )
+    if not fits:
+        return None
+    how = {"scale": float(scale), "is_causal": causal, "implementation": "cudnn"}
+    try:
+        return jax.nn.dot_product_attention(query, key, value, **how)
+    except (NotImplementedError, RuntimeError, ValueError):
+        return None  # an old GPU, or no cuDNN
+
+
 erf = jax.scipy.special.erf
+sigmoid = lax.logistic
+erfc = jax.scipy.special.erfc
+erfinv = jax.scipy.special.erfinv
+complex = lax.complex
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))), safe for large x."""
     return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------- linear algebra
+
+
+def lu_factor(x: Any) -> tuple[Any, Any]:
+    """L and U in one matrix, and the row exchanged with each row."""
+    return jax.scipy.linalg.lu_factor(x)
+
+
+def solve_triangular(a: Any, b: Any, lower: bool) -> Any:
+    """x with a x = b, reading one triangle of `a`."""
+    return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
 # ---------------------------------------------------------------- randomness
@@ -344,6 +413,33 @@ def truncated_normal(key: Any, shape: Sequence[int], dtype: str) -> Any:
 def integers(key: Any, shape: Sequence[int], low: int, high: int, dtype: str) -> Any:
     """Even draws of whole numbers from low to high - 1."""
     return jax.random.randint(_threefry(key), tuple(shape), low, high, dtype)
+
+
+def binomial(key: Any, shape: Sequence[int], count: Any, probability: Any, dtype: str) -> Any:
+    """How many of `count` trials are true."""
+    return jax.random.binomial(_threefry(key), count, probability, tuple(shape), dtype)
+
+
+TRIES = 8  # each succeeds in at least 95 of 100 cases, so that all fail once in 10**10 draws
+
+
+def log_gamma(key: Any, shape: Sequence[int], alpha: Any, dtype: str) -> Any:
+    """Logarithms of draws from the Gamma distribution.
+
+    Eight tries at once and the first that succeeds: JAX's own loop takes 3 s to compile, and a mix
+    of images needs several. Gamma(a) is Gamma(a + 1) times U ** (1 / a).
+
+    Source: Marsaglia & Tsang, "A Simple Method for Generating Gamma Variables", ACM TOMS 26, 2000.
+    """
+    alpha = np.asarray(alpha, dtype)
+    middle = alpha + host.array(2 / 3, dtype)
+    x = normal(fold(key, 0), (TRIES, *shape), dtype)
+    even = np.log1p(-uniform(fold(key, 1), (TRIES + 1, *shape), 0.0, 1.0, dtype))
+    v = np.maximum(1 + x / np.sqrt(9 * middle), 0) ** 3
+    logs = np.log(v)
+    most = np.where(v > 0, 0.5 * x * x + middle * (1 - v + logs), -host.inf)
+    first = np.argmax(even[1:] < most, 0)[None]
+    return np.log(middle) + np.take_along_axis(logs, first, 0)[0] + even[0] / alpha
 
 
 def keep(key: Any, shape: Sequence[int], probability: float) -> Any:

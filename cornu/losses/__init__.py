@@ -1,7 +1,7 @@
 """Losses: plain functions of labels and outputs, and classes that add a name and a reduction.
 
 `get("mse")` gives the function, `MeanSquaredError()` the object; `for_names` makes an object from
-whatever `compile(loss=...)` was given. The connectionist temporal loss is not here yet.
+whatever `compile(loss=...)` was given.
 """
 
 from collections.abc import Callable, Mapping
@@ -58,11 +58,13 @@ from cornu.losses.regression import (
     mean_squared_logarithmic_error,
     poisson,
 )
-from cornu.losses.shapes import label_range
+from cornu.losses.sequence import CTC, ctc
+from cornu.losses.shapes import CLASS_NUMBERS, label_range
 
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "CTC",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalGeneralizedCrossEntropy",
@@ -93,6 +95,7 @@ __all__ = [
     "check_labels",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "for_names",
@@ -193,12 +196,14 @@ def check_labels(loss: Any, y: Any, output_shape: Any, sample_weight: Any = None
     None. Labels of weight 0 and labels equal to `ignore_class` are not looked at. The message
     names the first offending place, the valid labels and what to do.
     """
-    if kind_of(loss) != "sparse":
+    kind = kind_of(loss)
+    if kind not in CLASS_NUMBERS:
         return
     options = options_of(loss)
     classes = tuple(output_shape)[options.get("axis", -1)]
     if classes is not None:
-        label_range(y, classes, options.get("ignore_class"), sample_weight)
+        ignored, padded = options.get("ignore_class"), kind == "alignment"
+        label_range(y, classes, ignored, sample_weight, padded)
 
 
 def kind_of(loss: Any) -> str:

@@ -247,7 +247,7 @@ class Loss(Configurable):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss; a mask that travels with `y_pred` is honoured."""
         leaves = tree.leaves(y_pred)
-        mask = state.mask_of(leaves[0]) if len(leaves) == 1 else None
+        mask = state.mask_of(leaves[0]) if len(leaves) == 1 and not self.reads_mask else None
         values = self.values(y_true, y_pred)
         return reduce_weighted(values, sample_weight, mask, self.reduction)
 
@@ -276,6 +276,11 @@ class Loss(Configurable):
     @property
     def takes_class_numbers(self) -> bool:
         """Whether labels are class numbers, to be kept as integers."""
+        return False
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether `call` heeds a mask of the outputs itself, which then is none of its values."""
         return False
 
     def get_config(self) -> dict[str, Any]:
@@ -317,7 +322,11 @@ class FunctionLoss(Loss):
 
     @property
     def takes_class_numbers(self) -> bool:
-        return self.kind == "sparse"
+        return self.kind in shapes.CLASS_NUMBERS
+
+    @property
+    def reads_mask(self) -> bool:
+        return self.kind in shapes.READS_MASK
 
 
 class_of_function: dict[Callable, type[FunctionLoss]] = {}
@@ -376,7 +385,11 @@ class LossFunction(Loss):
 
     @property
     def takes_class_numbers(self) -> bool:
-        return self.kind == "sparse"
+        return self.kind in shapes.CLASS_NUMBERS
+
+    @property
+    def reads_mask(self) -> bool:
+        return self.kind in shapes.READS_MASK
 
     def get_config(self) -> dict[str, Any]:
         config = {"fn": serialize(self.fn), "reduction": self.reduction, "name": self.name}

@@ -123,20 +123,47 @@ def vectors(name: str, y: Shape, p: Shape, output: str | None = None) -> None:
     elementwise(name, y, p, output)
 
 
+def alignment(name: str, y: Shape, p: Shape, output: str | None = None) -> None:
+    """Class numbers (batch, labels) for logits (batch, time, classes). Raises UsageError."""
+    where = f'output "{output}"' if output else "the model's output"
+    if len(p) != 3:
+        raise UsageError(
+            "E-LABEL-SHAPE",
+            f"{name} needs logits of shape (batch, time, classes), but {where} is {tuple(p)}. "
+            "End the model with Dense(classes) on a sequence: return_sequences=True.",
+        )
+    if len(y) != 2:
+        raise UsageError(
+            "E-LABEL-SHAPE",
+            f"{name}: y has shape {tuple(y)}. Give class numbers of shape (batch, labels), short "
+            "rows filled up with 0.",
+        )
+
+
 def free(name: str, y: Shape, p: Shape, output: str | None = None) -> None:
     """Any shapes will do."""
 
 
 CHECKS: dict[str, Callable] = {
-    check.__name__: check for check in (elementwise, vectors, binary, categorical, sparse, free)
+    check.__name__: check
+    for check in (elementwise, vectors, binary, categorical, sparse, alignment, free)
 }
 
 
-def label_range(y: Any, classes: int, ignore: int | None = None, weight: Any = None) -> None:
+CLASS_NUMBERS = ("sparse", "alignment")
+"""Kinds whose labels are class numbers, to be kept whole."""
+
+READS_MASK = ("alignment",)
+"""Kinds whose function heeds a mask of the outputs itself."""
+
+
+def label_range(
+    y: Any, classes: int, ignore: int | None = None, weight: Any = None, padded: bool = False
+) -> None:
     """Every class number in `y` (NumPy, on the host) must be in 0..classes-1.
 
-    `ignore` is a label that stands for none; labels of weight 0 are not looked at. Raises
-    UsageError with the first offending place.
+    `ignore` is a label that stands for none; labels of weight 0 are not looked at; `padded` rows
+    are filled up with 0. Raises UsageError with the first offending place.
     """
     y = np.asarray(y)
     if not y.size or y.dtype.kind not in "iufb":
@@ -153,10 +180,10 @@ def label_range(y: Any, classes: int, ignore: int | None = None, weight: Any = N
             weight = weight[..., 0]
         bad &= weight.reshape(weight.shape + (1,) * (y.ndim - weight.ndim)) != 0
     if bad.any():
-        raise _out_of_range(y, bad, classes)
+        raise _out_of_range(y, bad, classes, padded)
 
 
-def _out_of_range(y: Any, bad: Any, classes: int) -> UsageError:
+def _out_of_range(y: Any, bad: Any, classes: int, padded: bool) -> UsageError:
     place = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), y.shape))
     while len(place) > 1 and y.shape[len(place) - 1] == 1:
         place = place[:-1]
@@ -167,7 +194,7 @@ def _out_of_range(y: Any, bad: Any, classes: int) -> UsageError:
     valid = f"0..{classes - 1}"
     here = f"y has label {label} at index {index}"
     many = f"{count} bad label{'s' if count > 1 else ''} in this batch."
-    if least == 1 and most == classes:
+    if least == 1 and most == classes and not padded:
         hint = "The labels look 1-based: use y - 1."
     elif label != label:
         hint = "Drop the rows without a label."
@@ -177,7 +204,7 @@ def _out_of_range(y: Any, bad: Any, classes: int) -> UsageError:
             f"{here}; labels must be whole numbers {valid}. {many} Use np.round(y).",
         )
     elif label < 0:
-        hint = f"Did you mean ignore_class={label}?"
+        hint = "Fill short rows up with 0." if padded else f"Did you mean ignore_class={label}?"
     else:
         hint = f"Use Dense({int(most) + 1}) for labels 0..{int(most)}, or relabel from 0."
     said = f"but the model outputs {classes} classes (valid labels {valid})"

@@ -4,17 +4,66 @@ Each module lists its own public names; random draws are in `cornu.random`.
 """
 
 # ruff: noqa: F403
+from cornu.ops import image as image
 from cornu.ops.activation import *
 from cornu.ops.activation import __all__ as _activation
 from cornu.ops.array import *
 from cornu.ops.array import __all__ as _array
+from cornu.ops.attention import *
+from cornu.ops.attention import __all__ as _attention
+from cornu.ops.bits import *
+from cornu.ops.bits import __all__ as _bits
+from cornu.ops.complex import *
+from cornu.ops.complex import __all__ as _complex
 from cornu.ops.crossentropy import *
 from cornu.ops.crossentropy import __all__ as _crossentropy
+from cornu.ops.ctc import *
+from cornu.ops.ctc import __all__ as _ctc
+from cornu.ops.elements import *
+from cornu.ops.elements import __all__ as _elements
+from cornu.ops.functional import *
+from cornu.ops.functional import __all__ as _functional
 from cornu.ops.linalg import *
 from cornu.ops.linalg import __all__ as _linalg
 from cornu.ops.math import *
 from cornu.ops.math import __all__ as _math
 from cornu.ops.nn import *
 from cornu.ops.nn import __all__ as _nn
+from cornu.ops.normalization import *
+from cornu.ops.normalization import __all__ as _normalization
+from cornu.ops.pieces import *
+from cornu.ops.pieces import __all__ as _pieces
+from cornu.ops.pooling import *
+from cornu.ops.pooling import __all__ as _pooling
+from cornu.ops.rearranging import *
+from cornu.ops.rearranging import __all__ as _rearranging
+from cornu.ops.sets import *
+from cornu.ops.sets import __all__ as _sets
+from cornu.ops.signal import *
+from cornu.ops.signal import __all__ as _signal
+from cornu.ops.statistics import *
+from cornu.ops.statistics import __all__ as _statistics
 
-__all__ = sorted({*_activation, *_array, *_crossentropy, *_linalg, *_math, *_nn})  # pyright: ignore
+__all__ = sorted(  # pyright: ignore
+    {
+        *_activation,
+        *_array,
+        *_attention,
+        *_bits,
+        *_complex,
+        *_crossentropy,
+        *_ctc,
+        *_elements,
+        *_functional,
+        *_linalg,
+        *_math,
+        *_nn,
+        *_normalization,
+        *_pieces,
+        *_pooling,
+        *_rearranging,
+        *_sets,
+        *_signal,
+        *_statistics,
+    }
+)

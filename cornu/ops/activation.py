@@ -154,12 +154,6 @@ def threshold(x: Any, threshold: Any, default_value: Any) -> Any:
 # ---------------------------------------------------------------- smooth
 
 
-def _sigmoid(x: Any) -> Any:
-    np = engine.np
-    small = np.exp(np.where(x < 0, x, -x))  # exp of what is never positive cannot overflow
-    return np.where(x < 0, small, 1.0) / (1.0 + small)
-
-
 def _softplus(x: Any) -> Any:
     return engine.np.logaddexp(x, 0.0).astype(x.dtype)
 
@@ -167,7 +161,7 @@ def _softplus(x: Any) -> Any:
 @op
 def sigmoid(x: Any) -> Any:
     """`1 / (1 + exp(-x))`."""
-    return _sigmoid(as_float(x))
+    return engine.sigmoid(as_float(x))
 
 
 @op
@@ -200,7 +194,7 @@ def softsign(x: Any) -> Any:
 def silu(x: Any) -> Any:
     """`x * sigmoid(x)`, also known as swish. Source: Elfwing et al., Neural Networks 2018."""
     x = as_float(x)
-    return x * _sigmoid(x)
+    return x * engine.sigmoid(x)
 
 
 @op
@@ -319,7 +313,7 @@ def glu(x: Any, axis: int = -1) -> Any:
             "E-GLU", f"glu halves axis {axis}, so its size must be even; got shape {x.shape}."
         )
     a, b = engine.np.split(x, 2, axis=axis)
-    return a * _sigmoid(b)
+    return a * engine.sigmoid(b)
 
 
 swish = silu

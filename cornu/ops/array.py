@@ -49,7 +49,6 @@ __all__ = [
     "scatter",
     "scatter_update",
     "searchsorted",
-    "segment_sum",
     "shape",
     "size",
     "slice",
@@ -549,26 +548,34 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
 
 
 @op
-def scatter_update(inputs: Any, indices: Any, updates: Any) -> Any:
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
     """`inputs` with `updates` at `indices`.
 
     Args:
         inputs: array of any rank.
         indices: whole numbers, shape (n, k): places in the first k axes.
         updates: shape (n, *inputs.shape[k:]).
+        reduction: None puts them in place of what is there; "add", "mul", "max" and "min" join
+            them with it, each where an index occurs several times.
     """
-    inputs = as_array(inputs)
-    return _put_at(inputs, indices, updates, add=False)
+    if reduction not in (None, *_JOINED):
+        raise UsageError(
+            "E-REDUCTION", f"reduction must be None or one of {_JOINED}; got {shown(reduction)}."
+        )
+    return _put_at(as_array(inputs), indices, updates, reduction)
+
+
+_JOINED = ("add", "max", "min", "mul")
 
 
 @op
 def scatter(indices: Any, values: Any, shape: Sequence[int]) -> Any:
     """Zeros of `shape` with `values` added at `indices`, shape (n, k)."""
     values = as_array(values)
-    return _put_at(engine.np.zeros(known_shape(shape), values.dtype), indices, values, add=True)
+    return _put_at(engine.np.zeros(known_shape(shape), values.dtype), indices, values, "add")
 
 
-def _put_at(x: Any, indices: Any, updates: Any, add: bool) -> Any:
+def _put_at(x: Any, indices: Any, updates: Any, reduction: str | None) -> Any:
     """The engine puts rows of a first axis, so the first k axes become one."""
     indices, updates = as_array(indices), engine.cast(as_array(updates), x.dtype)
     count = indices.shape[-1]
@@ -577,14 +584,10 @@ def _put_at(x: Any, indices: Any, updates: Any, add: bool) -> Any:
     indices = engine.np.where(indices < 0, indices + sizes, indices)
     rows = engine.np.sum(indices * steps, -1).reshape(-1)
     rest = x.shape[count:]
-    flat = engine.put_at(x.reshape((-1, *rest)), rows, updates.reshape((-1, *rest)), add)
-    return flat.reshape(x.shape)
-
-
-@op
-def segment_sum(data: Any, segment_ids: Any, num_segments: int, sorted: bool = False) -> Any:
-    """Sums of the rows of `data` that share a segment number: (num_segments, ...).
-
-    `sorted` is accepted for Keras's signature.
-    """
-    return engine.segment_sum(as_array(data), as_array(segment_ids), num_segments)
+    flat, updates = x.reshape((-1, *rest)), updates.reshape((-1, *rest))
+    if reduction in (None, "add"):
+        return engine.put_at(flat, rows, updates, reduction == "add").reshape(x.shape)
+    mode = {"mul": "prod"}.get(reduction, reduction)
+    joined = engine.segment_reduce(updates, rows, flat.shape[0], mode)
+    join = {"mul": "multiply", "max": "maximum", "min": "minimum"}[reduction]
+    return getattr(engine.np, join)(flat, joined).reshape(x.shape)

@@ -255,12 +255,18 @@ def isclose(
 # ---------------------------------------------------------------- reductions
 
 sum = _reduction("sum", "The sum over `axis`, or over all elements.")
-prod = _reduction("prod", "The product over `axis`, or of all elements.")
 any = _reduction("any", "Whether an element over `axis` holds.")
 all = _reduction("all", "Whether all elements over `axis` hold.")
 mean = _reduction("mean", "The mean over `axis`, or of all elements.", as_float)
 var = _reduction("var", "The mean squared distance from the mean over `axis`.", as_float)
 std = _reduction("std", "The square root of `var`.", as_float)
+
+
+@op
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """The product over `axis`, or of all elements; in `dtype` where that is given."""
+    dtype = dtype if dtype is None else dtype_named(dtype)
+    return engine.np.prod(as_array(x), axis=_axes(axis), keepdims=keepdims, dtype=dtype)
 
 
 @op

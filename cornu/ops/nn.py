@@ -415,14 +415,14 @@ def normalize(
 
 @op
 def multi_hot(
-    x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+    inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> Any:
-    """Ones at every label among the last axis of `x`: (batch, labels) gives (batch, num_classes).
+    """Ones at every label among the last axis: (batch, labels) gives (batch, num_classes).
 
     `sparse` is accepted for Keras's signature; the result is dense.
     """
-    x = as_array(x)
-    return engine.np.max(one_hot(x, num_classes, axis, dtype), 1 if x.ndim > 1 else 0)
+    inputs = as_array(inputs)
+    return engine.np.max(one_hot(inputs, num_classes, axis, dtype), 1 if inputs.ndim > 1 else 0)
 
 
 # ---------------------------------------------------------------- dropout

@@ -8,6 +8,7 @@ from cornu.errors import unknown
 from cornu.optimizers import schedules
 from cornu.optimizers.base import Optimizer
 from cornu.optimizers.matrices import Adafactor, Muon
+from cornu.optimizers.parts import MultiOptimizer, OptimizerMap
 from cornu.optimizers.rules import (
     SGD,
     Adadelta,
@@ -36,10 +37,12 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optax",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "deserialize",
@@ -56,7 +59,7 @@ class _Optimizers(Family):
 
 family = _Optimizers("optimizer", Optimizer)
 family.register(SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion)
-family.register(LossScaleOptimizer, Muon, Nadam, RMSprop, ScheduleFreeAdamW)
+family.register(LossScaleOptimizer, MultiOptimizer, Muon, Nadam, RMSprop, ScheduleFreeAdamW)
 
 
 def get(identifier: Any) -> Optimizer | None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cornu import engine, settings
-from cornu.config import Configurable, Family, Within
-from cornu.errors import UsageError, shown
+from cornu.config import Configurable, Family, OneOf, Within
+from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.state import Variable
 
 Steps = Annotated[float, Within(0, open="(")]
@@ -200,14 +200,107 @@ class CosineDecayRestarts(LearningRateSchedule):
         return begins, lengths
 
 
+class OneCycle(LearningRateSchedule):
+    """Up from `max_rate / div_factor` to `max_rate` and down to almost nothing, in one cycle.
+
+    The first `pct_start` of `total_steps` rise; the others fall to the first rate divided by
+    `final_div_factor`, where it stays. Steps 0 and `total_steps - 1` are the ends. Between, the
+    rate follows half a cosine, or a line with `anneal_strategy="linear"`. With `three_phase` the
+    fall takes as long as the rise, back to the first rate, and goes on from there to the end.
+    (Smith and Topin, 2018, "Super-Convergence", https://arxiv.org/abs/1708.07120)
+
+    Raises UsageError where the steps leave no room for a phase.
+    """
+
+    wire_module = "cornu.optimizers.schedules"
+
+    max_rate: float
+    total_steps: Annotated[int, Within(2)]
+    pct_start: Annotated[float, Within(0, 1, open="()")] = 0.3
+    anneal_strategy: Annotated[str, OneOf("cos", "linear")] = "cos"
+    div_factor: Annotated[float, Within(0, open="(")] = 25.0
+    final_div_factor: Annotated[float, Within(0, open="(")] = 1e4
+    three_phase: bool = False
+    name: str = "OneCycle"
+
+    def set_up(self) -> None:
+        ends = self._ends()
+        if ends[0] <= 0 or any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
+            raise UsageError(
+                "E-SCHEDULE",
+                f"OneCycle: {self.total_steps} steps with pct_start={self.pct_start:g} leave no "
+                f"step for one of the phases, which would end at steps {ends}. Take more steps.",
+            )
+
+    def _ends(self) -> list[float]:
+        """The last step of each phase."""
+        top = self.pct_start * self.total_steps - 1
+        end = self.total_steps - 1
+        return [top, 2 * top, end] if self.three_phase else [top, end]
+
+    def rate(self, step: Any) -> Any:
+        low = self.max_rate / self.div_factor
+        least = low / self.final_div_factor
+        rates = [low, self.max_rate, *([low] if self.three_phase else []), least]
+        begin, found = 0.0, None
+        for start, stop, end in zip(rates[:-1], rates[1:], self._ends(), strict=True):
+            part = start + (stop - start) * self._shape((step - begin) / (end - begin))
+            found = part if found is None else engine.np.where(step > begin, part, found)
+            begin = end
+        return found
+
+    def _shape(self, progress: Any) -> Any:
+        """From 0 to 1, where `progress` does so, and on a level past the ends."""
+        progress = engine.np.clip(progress, 0, 1)
+        if self.anneal_strategy == "linear":
+            return progress
+        return 0.5 * (1 - engine.np.cos(math.pi * progress))
+
+
+class WarmUp(LearningRateSchedule):
+    """A line from 0 to the rate of another schedule during `steps`, and that schedule from then on.
+
+    At step t < `steps`: `schedule(0) * (t + 1) / (steps + 1)`; after: `schedule(t - steps)`. A
+    number in place of a schedule is one that never changes. (Goyal et al., 2017,
+    https://arxiv.org/abs/1706.02677)
+    """
+
+    wire_module = "cornu.optimizers.schedules"
+
+    schedule: Any
+    steps: Steps
+    name: str = "WarmUp"
+
+    def set_up(self) -> None:
+        number = isinstance(self.schedule, (int, float)) and not isinstance(self.schedule, bool)
+        if not number and not isinstance(self.schedule, LearningRateSchedule):
+            raise UsageTypeError(
+                "E-SCHEDULE",
+                f"WarmUp leads to a schedule or a number; got {shown(self.schedule)}. Write "
+                "WarmUp(CosineDecay(0.1, 1000), 100).",
+            )
+
+    def _later(self, step: Any) -> Any:
+        if isinstance(self.schedule, LearningRateSchedule):
+            return self.schedule(step)
+        return engine.np.full_like(step, self.schedule)
+
+    def rate(self, step: Any) -> Any:
+        np = engine.np
+        risen = self._later(np.zeros_like(step)) * (step + 1) / (self.steps + 1)
+        return np.where(step < self.steps, risen, self._later(np.maximum(step - self.steps, 0)))
+
+
 family = Family("schedule", LearningRateSchedule, wire_module="keras.optimizers.schedules")
 family.register(
     CosineDecay,
     CosineDecayRestarts,
     ExponentialDecay,
     InverseTimeDecay,
+    OneCycle,
     PiecewiseConstantDecay,
     PolynomialDecay,
+    WarmUp,
 )
 
 

@@ -64,6 +64,24 @@ def _top_k(x: np.ndarray, k: int) -> tuple:
     return np.take_along_axis(x, order, -1), order
 
 
+_IDS = np.array([0, 2, 0, 1, 2])
+
+
+def _segment_reduce(x: np.ndarray, segments: np.ndarray, count: int, mode: str) -> np.ndarray:
+    reduce = {"max": np.max, "min": np.min, "prod": np.prod}[mode]
+    return np.stack([reduce(x[segments == s], 0) for s in range(count)])
+
+
+def _erfinv_of_three(x: np.ndarray) -> np.ndarray:
+    """erf(0.5) = 0.5204998778 and erf(1) = 0.8427007929 (NIST DLMF 7)."""
+    return np.array([0.5, 0, -1])
+
+
+def _eliminated(x: np.ndarray) -> tuple:
+    """Rows of [[1, 2], [4, 3]] exchanged: 1 / 4 is left of 2 - 3 / 4."""
+    return np.array([[4, 3], [0.25, 1.25]]), np.array([1, 1])
+
+
 def _logsumexp(x: np.ndarray, axis: Any = None, keepdims: bool = False) -> Any:
     top = np.max(x, axis, keepdims=True)
     total = np.log(np.sum(np.exp(x - top), axis, keepdims=True)) + top
@@ -122,6 +140,17 @@ ROWS = (
     _pool((1, 4, 4, 3, 2), "max", (2, 2, 2), (2, 2, 1), "VALID"),
     _pool((1, 3, 4, 3, 1), "average", (2, 2, 2), (2, 2, 2), "SAME"),
     Row("erf", (some(9),), np.vectorize(math.erf), (0,)),
+    Row("sigmoid", (some(9),), lambda x: 1 / (1 + np.exp(-x)), (0,)),
+    Row("erfc", (some(9) * 3,), np.vectorize(math.erfc), (0,)),
+    Row("erfinv", (np.array([0.5204998778, 0, -0.8427007929], "float32"),), _erfinv_of_three),
+    Row("complex", (some(3), some(3)), lambda x, y: x + 1j * y),
+    Row("lu_factor", (np.array([[1, 2], [4, 3]], "float32"),), _eliminated),
+    Row(
+        "solve_triangular",
+        (some(3, 3) + 3 * np.eye(3, dtype="float32"), some(3, 2), True),
+        lambda a, b, lower: np.linalg.solve(np.tril(a), b),
+        (0, 1),
+    ),
     Row("logsumexp", (some(3, 4),), _logsumexp, (0,)),
     Row("logsumexp", (some(3, 4) * 50, 1, True), _logsumexp, (0,)),
     Row("logsumexp", (np.array([[1e4, 1e4], [-1e4, -1e4]], "float32"), -1), _logsumexp),
@@ -130,6 +159,9 @@ ROWS = (
     Row("put_at", (some(4, 2), np.array([2, 0]), some(2, 2)), _put_at, (0, 2)),
     Row("put_at", (some(4, 2), np.array([2, 0, 2]), some(3, 2), True), _put_at, (0, 2)),
     Row("segment_sum", (some(5, 2), np.array([0, 2, 0, 3, 2]), 4), _segment_sum, (0,)),
+    Row("segment_reduce", (apart(5, 2), _IDS, 3, "max"), _segment_reduce, (0,)),
+    Row("segment_reduce", (apart(5, 2), _IDS, 3, "min"), _segment_reduce, (0,)),
+    Row("segment_reduce", (some(5, 2), _IDS, 3, "prod"), _segment_reduce),
     Row("top_k", (apart(3, 6), 2), _top_k, (0,)),
     Row("stop_gradient", (some(3),), lambda x: x),
 )

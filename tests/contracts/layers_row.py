@@ -6,6 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
+class Anew(NamedTuple):
+    """An option that is made for each layer by itself, as a layer inside of it is."""
+
+    make: Callable[..., Any]
+
+
 class Row(NamedTuple):
     """`layers.name(**options)` of `args` must equal `reference(*args, w=weights)`.
 
@@ -25,9 +31,15 @@ class Row(NamedTuple):
     several: bool = False
     mask: str = "warns"
 
+    def made(self, **more: Any) -> dict[str, Any]:
+        """The options, and `more` for the layer and for layers inside of it."""
+        own = {k: v.make(**more) if isinstance(v, Anew) else v for k, v in self.options.items()}
+        return {**own, **more}
+
     @property
     def label(self) -> str:
-        words = [self.name, *(f"{k}={v}" for k, v in self.options.items() if not callable(v))]
+        said = {k: v for k, v in self.options.items() if not (callable(v) or isinstance(v, Anew))}
+        words = [self.name, *(f"{k}={v}" for k, v in said.items())]
         return "-".join(words).replace(" ", "")[:80]
 
 

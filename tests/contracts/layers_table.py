@@ -400,7 +400,17 @@ CORE: tuple[Row, ...] = (
     ),
 )
 
-FAMILIES: tuple[str, ...] = ()
+FAMILIES: tuple[str, ...] = (
+    "layers_activation",
+    "layers_adaptive",
+    "layers_attention",
+    "layers_image",
+    "layers_older",
+    "layers_photometry",
+    "layers_recurrent",
+    "layers_spectrograms",
+    "layers_tables",
+)
 """Modules of this folder that each hold the `ROWS` of one family of layers."""
 
 ROWS: tuple[Row, ...] = (

@@ -19,9 +19,16 @@ def randomize(variables: list[Variable]) -> None:
 
 
 def by_name(layer: Layer, values: Any = None) -> dict[str, np.ndarray]:
-    """The layer's weights, or other values of them, in float64 by name."""
+    """The layer's weights, or other values of them, in float64 by name.
+
+    Layers inside may use a name again: the second "kernel" is "kernel:1".
+    """
     values = [v.numpy() for v in layer.weights] if values is None else values
-    return {v.name: np.asarray(x, "float64") for v, x in zip(layer.weights, values, strict=True)}
+    found: dict[str, np.ndarray] = {}
+    for v, x in zip(layer.weights, values, strict=True):
+        count = sum(name.partition(":")[0] == v.name for name in found)
+        found[f"{v.name}:{count}" if count else v.name] = np.asarray(x, "float64")
+    return found
 
 
 def with_mask(x: np.ndarray) -> tuple[Any, Any]:

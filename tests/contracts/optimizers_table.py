@@ -207,7 +207,7 @@ ROWS = [
         still=False,
     ),
 ]
-WRAPPERS = {"LossScaleOptimizer", "Optax"}
+WRAPPERS = {"LossScaleOptimizer", "MultiOptimizer", "Optax", "OptimizerMap"}
 """Optimizers made of others: they have tests of their own below."""
 
 

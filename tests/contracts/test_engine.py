@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contracts.attention_reference import attend
 from contracts.checks import Case, assert_close, check_slopes, in_float64, slopes, wide
 from contracts.engine_table import ROWS, Row, some
 from cornu import engine, settings
@@ -70,6 +71,21 @@ def test_conv_transpose_is_the_adjoint_of_conv():
     back = engine.conv_transpose(y, kernel, (2, 1), [(1, 1), (1, 1)], (1, 1))
     assert back.shape == x.shape
     assert np.vdot(ahead, y) == pytest.approx(np.vdot(x, back), rel=1e-4)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_attention(dtype: str, causal: bool):
+    """A kernel of the device computes what the formula says; where there is none it is None."""
+    q, k, v = (some(2, 4, 2, 16) for _ in range(3))
+    found = engine.attention(*[engine.array(x, dtype) for x in (q, k, v)], None, 0.25, causal)
+    if found is not None:
+        assert found.dtype == dtype
+        wanted = attend(*wide((q, k, v)), scale=0.25, is_causal=causal)
+        assert_close(np.asarray(found, "float32"), wanted, rtol=0.05, atol=0.05)
+    assert dtype == "bfloat16" or found is None
+    odd = engine.attention(*[engine.array(x[:, :3], dtype) for x in (q, k, v)], None, 0.25, causal)
+    assert odd is None
 
 
 def test_pool_of_whole_numbers():
@@ -327,6 +343,35 @@ def test_checkpoint():
     assert_close(plain[1], 2 * np.sin(x) * np.cos(x), 1e-5, 1e-6)
 
 
+def test_at_once():
+    """What is made of constants is a number that Python can use, while the rest is traced."""
+
+    def flat(x):
+        with engine.at_once():
+            count = int(engine.np.prod(np.array(x.shape)))
+        return x.reshape((count,)) * 2
+
+    x = some(2, 3)
+    np.testing.assert_allclose(engine.jit(flat)(x), x.reshape(-1) * 2, rtol=1e-6)
+
+
+def test_tell():
+    """A compiled program tells at each run, and is differentiated as if it did not."""
+    heard = []
+
+    def square(x):
+        engine.tell(heard.append, x)
+        return engine.np.sum(x * x)
+
+    run = engine.jit(engine.value_and_grad(square))
+    for x in (some(3), some(3)):
+        _, slope = engine.wait(run(x))
+        np.testing.assert_allclose(slope, 2 * x, rtol=1e-6)
+        np.testing.assert_array_equal(heard[-1], x)
+    assert len(heard) == 2
+    assert all(isinstance(x, np.ndarray) for x in heard)
+
+
 def test_vmap():
     x, y = some(4, 3), some(3)
     assert_close(engine.vmap(engine.np.dot, (0, None))(x, y), x @ y, 1e-5, 1e-6)
@@ -463,6 +508,23 @@ DRAWN = {
         0.77374**0.5,
     ),
     "integers": (lambda key, n: engine.integers(key, (n,), -2, 5, "int32"), 1, 2),
+    # mean digamma(a) and variance trigamma(a): of a = 1 -0.57722 and π²/6, of a = ½ -1.96351, π²/2
+    "log_gamma": (
+        lambda key, n: engine.log_gamma(key, (n,), 1.0, "float32"),
+        -0.5772157,
+        np.pi / 6**0.5,
+    ),
+    "log_gamma_half": (
+        lambda key, n: engine.log_gamma(key, (n,), np.full(n, 0.5, "float32"), "float32"),
+        -1.9635100,
+        np.pi / 2**0.5,
+    ),
+    # 0.3 * 8 and 0.3 * 0.7 * 8
+    "binomial": (
+        lambda key, n: engine.binomial(key, (n,), 8.0, np.full(n, 0.3, "float32"), "float32"),
+        2.4,
+        1.68**0.5,
+    ),
 }
 
 
@@ -515,6 +577,17 @@ def test_integers():
         _sure(count / DRAWS, 1 / 6, np.sqrt(5 / 36))
 
 
+def test_log_gamma():
+    """Gamma(1) is exponential, Gamma(2) above x with (1 + x) exp(-x); tiny shapes stay finite."""
+    alpha = np.array([[1.0], [2.0], [1e-6]], "float32")
+    logs = np.asarray(engine.log_gamma(engine.key(1), (3, DRAWS), alpha, "float32"))
+    assert logs.shape == (3, DRAWS) and logs.dtype == "float32" and np.isfinite(logs).all()
+    for bound in (0.1, 1.0, 3.0):
+        above = np.exp(logs[:2].astype("float64")) > bound
+        for found, share in zip(above, np.exp(-bound) * np.array([1, 1 + bound]), strict=True):
+            _sure(found.mean(), share, np.sqrt(share * (1 - share)))
+
+
 @pytest.mark.parametrize("probability", [0.5, 0.9, 0.2, 0.999])
 def test_keep(probability: float):
     deviation = np.sqrt(probability * (1 - probability))
@@ -551,6 +624,13 @@ def test_keep_at_the_ends():
     assert engine.keep(engine.key(0), (0, 3), 0.5).shape == (0, 3)
 
 
+def test_binomial():
+    x = np.asarray(
+        engine.binomial(engine.key(1), (1000,), np.float32(5), np.float32(0.5), "float32")
+    )
+    assert sorted(set(x.tolist())) == [0, 1, 2, 3, 4, 5]
+
+
 def test_permutation():
     orders = [np.asarray(engine.permutation(engine.key(n), 100)) for n in range(50)]
     assert all(sorted(o.tolist()) == list(range(100)) for o in orders)
@@ -558,3 +638,30 @@ def test_permutation():
     assert np.array_equal(orders[0], engine.permutation(engine.key(0), 100))
     places = np.stack(orders).mean(0)
     assert np.abs(places - 49.5).max() < SIGMAS * np.sqrt((100**2 - 1) / 12 / 50)
+
+
+# ---------------------------------------------------------------- choices, scans, derivatives
+
+
+def test_jvp():
+    """x**2 and its slope 2 x t; what comes second is passed on."""
+    x, t = np.array([1.0, -3.0], "float32"), np.array([0.5, 2.0], "float32")
+    value, slope = engine.jvp(lambda x: x * x, (x,), (t,))
+    assert (value.tolist(), slope.tolist()) == ([1, 9], [1, -12])
+    found = engine.jvp(lambda x: (x * x, x + 1), (x,), (t,), True)
+    assert [np.asarray(v).tolist() for v in found] == [[1, 9], [1, -12], [2, -2]]
+
+
+def test_switch():
+    branches = [lambda x: x, lambda x: -x, lambda x: x * 10]
+    for index, expected in ((0, 3), (1, -3), (2, 30), (7, 30), (-2, 3)):
+        assert int(engine.switch(index, branches, 3)) == expected
+        assert int(engine.jit(lambda i: engine.switch(i, branches, 3))(index)) == expected
+
+
+def test_associative_scan():
+    x = np.arange(1.0, 7, dtype="float32").reshape(2, 3)
+    found = engine.associative_scan(lambda a, b: a * b, x, False, 1)
+    assert found.tolist() == [[1, 2, 6], [4, 20, 120]]
+    found = engine.associative_scan(lambda a, b: {"x": a["x"] + b["x"]}, {"x": x}, True, 0)
+    assert found["x"].tolist() == [[5, 7, 9], [4, 5, 6]]

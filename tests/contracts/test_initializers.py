@@ -156,6 +156,7 @@ FIXED = ("Constant", "Identity", "Ones", "Orthogonal", "Zeros")
 ALIASES = {
     "IdentityInitializer": "Identity",
     "OrthogonalInitializer": "Orthogonal",
+    "STFTInitializer": "STFT",
     "constant": "Constant",
     "glorot_normal": "GlorotNormal",
     "glorot_uniform": "GlorotUniform",
@@ -170,6 +171,7 @@ ALIASES = {
     "orthogonal": "Orthogonal",
     "random_normal": "RandomNormal",
     "random_uniform": "RandomUniform",
+    "stft": "STFT",
     "truncated_normal": "TruncatedNormal",
     "uniform": "RandomUniform",
     "variance_scaling": "VarianceScaling",
@@ -184,7 +186,7 @@ def by_label(row: Row) -> str:
 
 
 def test_every_public_member_has_a_row():
-    classes = {row.name for row in DRAWS} | set(FIXED)
+    classes = {row.name for row in DRAWS} | set(FIXED) | {"STFT"}  # layers/test_spectrograms.py
     short = {alias for alias in ALIASES if hasattr(initializers, alias)}
     assert set(initializers.__all__) == classes | short | OTHERS
 

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import operator
 import sys
 
 import numpy as np
@@ -24,7 +25,14 @@ from cornu.errors import UsageError, UsageTypeError
 from cornu.graph import Tensor
 from cornu.state import Frame, Variable
 
-FAMILIES: tuple[str, ...] = ()
+FAMILIES: tuple[str, ...] = (
+    "ops_attention",
+    "ops_ctc",
+    "ops_image",
+    "ops_numeric",
+    "ops_pooling",
+    "ops_signal",
+)
 """Modules of this folder that each hold the `ROWS` of one family of ops."""
 
 ROWS = [
@@ -33,10 +41,19 @@ ROWS = [
     *[row for name in FAMILIES for row in importlib.import_module(f"contracts.{name}").ROWS],
 ]
 LABEL = {"ids": lambda row: row.label}
+NOT_IN_THE_TABLE = {
+    "argpartition": "ops/test_numeric.py",
+    "custom_gradient": "ops/test_numeric.py",
+    "dtype": "ops/test_numeric.py",
+    "eig": "ops/test_numeric.py",
+    "istft": "ops/test_numeric.py",
+    "vectorize": "ops/test_numeric.py",
+}
+"""Ops that return no array of known values -> the file of `tests` that tests them."""
 
 
 def _call(row: Row, *args):
-    return getattr(ops, row.name)(*args, **row.options)
+    return operator.attrgetter(row.name)(ops)(*args, **row.options)  # also "image.resize"
 
 
 def _bound(row: Row):
@@ -51,7 +68,8 @@ def _expected(row: Row):
 @pytest.mark.parametrize("name", ops.__all__)
 def test_every_op_has_a_row_or_a_test(name: str):
     here = vars(sys.modules[__name__])
-    assert name in {row.name for row in (*ROWS, *LISTS)} or f"test_{name}" in here
+    listed = {row.name for row in (*ROWS, *LISTS)} | set(NOT_IN_THE_TABLE)
+    assert name in listed or f"test_{name}" in here
 
 
 def test_public_names_are_sorted_and_there():
@@ -143,7 +161,7 @@ def test_what_comes_in(row: Row):
     assert_close(found, expected, **tolerance)
     first = found[0] if isinstance(found, (list, tuple)) else found
     assert first.dtype == row.dtype
-    if row.name not in ("concatenate", "stack"):
+    if row.name not in ("concatenate", "stack", "associative_scan", "switch"):  # of structures
         assert_close(_call(row, *_in_kind(row, lambda x: x.tolist())), expected, **tolerance)
 
 

@@ -18,7 +18,7 @@ from contracts.optimizers_table import (
     trained,
     values,
 )
-from cornu import optimizers
+from cornu import Input, Sequential, layers, optimizers
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,45 @@ def test_torch_takes_the_same_steps(name, options, its_name, its_options):
     # torch keeps NAdam's product in float32
     tolerance = 1e-8 if its_name == "NAdam" else 1e-12
     assert_near(found, [p.detach().numpy() for p in theirs], tolerance)
+
+
+TRANSFORMATIONS = {
+    "adam": lambda optax: optax.adam(1e-2),
+    "several": lambda optax: optax.chain(
+        optax.clip_by_global_norm(0.5), optax.adamw(optax.cosine_decay_schedule(0.02, 9))
+    ),
+    "masked": lambda optax: optax.chain(
+        optax.sgd(0.1, 0.9), optax.masked(optax.set_to_zero(), [False, True, False, True])
+    ),
+    "multi": lambda optax: optax.MultiSteps(optax.sgd(0.1), 2),
+}
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_a_model_is_compiled_with_an_optax_transformation(name):
+    """`fit` takes the steps that optax and JAX take by themselves."""
+    optax, jax = pytest.importorskip("optax"), pytest.importorskip("jax")
+    made = TRANSFORMATIONS[name](optax)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(24, 3)).astype("float32"), rng.normal(size=(24, 1)).astype("float32")
+    body = layers.Dense(4, "tanh")
+    model = Sequential([Input((3,)), body, layers.Dense(1)])
+    weights = model.get_weights()
+
+    def loss(weights, x, y):
+        k1, b1, k2, b2 = weights
+        return jax.numpy.mean((jax.numpy.tanh(x @ k1 + b1) @ k2 + b2 - y) ** 2)
+
+    slots = made.init(weights)
+    expected = weights
+    for i in [0, 8, 16] * 3:
+        grads = jax.grad(loss)(expected, x[i : i + 8], y[i : i + 8])
+        updates, slots = made.update(grads, slots, expected)
+        expected = optax.apply_updates(expected, updates)
+    model.compile(optimizer=made, loss="mse")
+    model.fit(x, y, epochs=3, batch_size=8, shuffle=False, verbose=0)
+    assert_near(model.get_weights(), [np.asarray(w) for w in expected], 1e-5)
 
 
 OPTAX = [

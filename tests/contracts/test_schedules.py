@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cornu import engine, settings
-from cornu.errors import UsageError
+from cornu.errors import UsageError, UsageTypeError
 from cornu.optimizers import schedules
 from cornu.state import Variable
 
@@ -47,6 +47,17 @@ def restarts(t, a, first, longer=2.0, higher=1.0, alpha=0.0):
     return a * ((1 - alpha) * 0.5 * height * (1 + math.cos(math.pi * t / length)) + alpha)
 
 
+def one_cycle(t, top, n, share=0.3, low=25.0, least=1e4, line=False, three=False):
+    points = [(0, top / low), (share * n - 1, top)]
+    points += [(2 * share * n - 2, top / low)] if three else []
+    points += [(n - 1, top / low / least)]
+    for (a, start), (b, stop) in zip(points, points[1:], strict=False):
+        if t <= b:
+            part = (t - a) / (b - a)
+            return start + (stop - start) * (part if line else 0.5 - 0.5 * math.cos(math.pi * part))
+    return points[-1][1]
+
+
 ROWS = [
     (schedules.ExponentialDecay(0.5, 10, 0.7), lambda t: exponential(t, 0.5, 10, 0.7)),
     (schedules.ExponentialDecay(0.5, 10, 0.7, True), lambda t: exponential(t, 0.5, 10, 0.7, True)),
@@ -82,6 +93,27 @@ ROWS = [
         lambda t: restarts(t, 0.5, 5, 3.0, 0.9),
     ),
 ]
+ROWS += [
+    # the `decay` of Keras 1: the rate divided by 1 + decay * step
+    (schedules.InverseTimeDecay(0.5, 1, 0.03), lambda t: 0.5 / (1 + 0.03 * t)),
+    (schedules.OneCycle(0.5, 40), lambda t: one_cycle(t, 0.5, 40)),
+    (
+        schedules.OneCycle(0.5, 30, 0.2, "linear", 10.0, 100.0),
+        lambda t: one_cycle(t, 0.5, 30, 0.2, 10.0, 100.0, line=True),
+    ),
+    (
+        schedules.OneCycle(0.5, 50, 0.25, three_phase=True),
+        lambda t: one_cycle(t, 0.5, 50, 0.25, three=True),
+    ),
+    (
+        schedules.WarmUp(schedules.ExponentialDecay(0.5, 10, 0.7), 10),
+        lambda t: 0.5 * (t + 1) / 11 if t < 10 else exponential(t - 10, 0.5, 10, 0.7),
+    ),
+    (schedules.WarmUp(0.2, 5), lambda t: 0.2 * min((t + 1) / 6, 1)),
+]
+OWN = ("OneCycle", "WarmUp")
+"""Schedules that Keras does not have."""
+
 NAMES = [f"{type(s).__name__}-{i}" for i, (s, _) in enumerate(ROWS)]
 every_row = pytest.mark.parametrize("schedule, formula", ROWS, ids=NAMES)
 
@@ -119,7 +151,8 @@ def test_the_rate_is_its_formula_compiled_and_in_float64(schedule, formula):
 @every_row
 def test_config_round_trip(schedule, formula):
     config = schedules.serialize(schedule)
-    assert config["module"] == "keras.optimizers.schedules"
+    library = "cornu" if type(schedule).__name__ in OWN else "keras"
+    assert config["module"] == f"{library}.optimizers.schedules"
     again = schedules.deserialize(config)
     assert type(again) is type(schedule) and again.get_config() == schedule.get_config()
     assert float(again(9)) == pytest.approx(formula(9), rel=2e-6)
@@ -155,16 +188,40 @@ def test_a_schedule_of_ones_own():
         (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "decay_steps must be > 0"),
         (lambda: schedules.CosineDecayRestarts(0.1, -1), "first_decay_steps must be > 0"),
         (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1]), "2 boundaries and 1 values"),
+        (lambda: schedules.OneCycle(0.1, 3), "3 steps with pct_start=0.3 leave no step"),
+        (lambda: schedules.OneCycle(0.1, 30, 1.0), r"pct_start must be in \(0, 1\)"),
+        (lambda: schedules.OneCycle(0.1, 30, 0.3, "line"), 'Did you mean "linear"'),
+        (lambda: schedules.WarmUp("cosine", 10), "WarmUp leads to a schedule or a number"),
         (lambda: schedules.deserialize({"class_name": "CosinDecay", "config": {}}), "cosine_decay"),
     ],
 )
 def test_wrong_calls_say_what_would_work(call, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises((UsageError, UsageTypeError), match=message):
         call()
 
 
 @pytest.mark.peers
-@every_row
+@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear"}, {"three_phase": True}])
+def test_torch_gives_the_same_cycle(options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch = pytest.importorskip("torch")
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=33, **options)
+        expected = []
+        for _ in range(33):
+            expected += theirs.get_last_lr()
+            optimizer.step()
+            if len(expected) < 33:
+                theirs.step()
+    found = schedules.OneCycle(0.5, 33, **options)(np.arange(33))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    "schedule, formula", [row for row in ROWS if type(row[0]).__name__ not in OWN]
+)
 def test_keras_gives_the_same(schedule, formula):
     os.environ.setdefault("KERAS_BACKEND", "jax")
     with warnings.catch_warnings():
