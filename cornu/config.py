@@ -114,7 +114,8 @@ class Configurable:
         own = inspect.get_annotations(cls)
         if cls._generated:
             declared = _declared(cls, own)
-            inherited = {n: f for n, f in cls.fields.items() if n not in declared}
+            known = {n: f for base in reversed(cls.__bases__) for n, f in _fields_of(base).items()}
+            inherited = {n: f for n, f in known.items() if n not in declared}
             cls.fields = cls.ordered_fields(inherited, declared)
             cls.__init__ = _constructor(cls)
         if cls.__module__.split(".")[0] == "cornu" and not cls.__name__.startswith("_"):
@@ -173,6 +174,10 @@ class Configurable:
 
 known_classes: dict[str, list[type]] = {}
 """Public class name -> the library's classes of that name."""
+
+
+def _fields_of(base: type) -> dict[str, Field]:
+    return getattr(base, "fields", {})
 
 
 def _declared(cls: type, annotations: Mapping[str, Any]) -> dict[str, Field]:

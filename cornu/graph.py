@@ -8,13 +8,16 @@ nobody writes shape functions.
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from cornu import engine, settings, state, tree
 from cornu.engine import Spec
 from cornu.errors import UsageError, UsageTypeError, listed, shown
-from cornu.operators import Operators, give_operators
+from cornu.operators import Index, Operators, give_operators
 from cornu.state import Frame, Variable
 
 PROBES = (5040, 10080)
@@ -92,6 +95,7 @@ class Node:
         self.name = getattr(op, "name", None) or getattr(op, "__name__", type(op).__name__)
         self.inputs = tensors((args, self.kwargs))
         self.outputs: list[Tensor] = []
+        self.closed_over: list[Variable] = []  # what `op` reads that no argument and no layer says
 
     def run(self, value_of: Callable[[Tensor], Any], fed: Collection[int] = frozenset()) -> Any:
         """Call `op` with the values of its inputs. `fed`: ids of Tensors that were fed."""
@@ -131,19 +135,31 @@ def is_symbolic(*structures: Any) -> bool:
 # ---------------------------------------------------------------- shapes
 
 
-def infer(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+def infer(
+    fn: Callable, args: tuple, kwargs: Mapping[str, Any], strangers: dict | None = None
+) -> Any:
     """`fn`'s outputs as node-less Tensors, computing nothing.
 
-    Traced at two sizes for every unknown dimension: what differs stays unknown.
+    Traced at two sizes for every unknown dimension: what differs stays unknown. Variables that
+    `fn` reads without being given them are put into `strangers`.
     """
     given = tensors((args, kwargs))
     unknown = any(None in t.shape for t in given)
     try:
-        found = [_as_tree(f) for f in _probe(fn, args, kwargs, PROBES if unknown else (1,))]
+        sizes = PROBES if unknown else (1,)
+        found = [_as_tree(f) for f in _probe(fn, args, kwargs, sizes, strangers)]
+    except (UsageError, UsageTypeError) as error:
+        error.args = (_without_probes(str(error)),)
+        raise
     except Exception as error:
+        if not given:
+            raise
+        name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+        shapes = ", ".join(str(t.shape) for t in given)
+        if getattr(fn, "is_op", False):
+            first = _without_probes(str(error).split("\n")[0])
+            raise UsageError("E-OP", f"{name} of {shapes} cannot be computed: {first}") from None
         if unknown and any(str(size) in str(error) for size in PROBES):
-            name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
-            shapes = ", ".join(str(t.shape) for t in given)
             error.add_note(
                 f'while looking for the output shape of "{name}" for {shapes}: '
                 f"{PROBES[0]} and {PROBES[1]} stand for sizes that are not known yet"
@@ -157,6 +173,11 @@ def infer(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
         return Tensor(sizes, a.dtype)
 
     return tree.map_structure(made, found[0], found[-1])
+
+
+def _without_probes(text: str) -> str:
+    """A message in the user's terms: None where a probe stood for an unknown size."""
+    return re.sub(rf"\b({PROBES[0]}|{PROBES[1]})\b", "None", text)
 
 
 class _Found:
@@ -178,7 +199,13 @@ def _as_tree(found: Any) -> Any:
     return found
 
 
-def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], sizes: Sequence[int]) -> list:
+def _probe(
+    fn: Callable,
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    sizes: Sequence[int],
+    strangers: dict | None,
+) -> list:
     """For each of `sizes` the Specs of `fn`'s outputs with every unknown dimension of that size.
 
     All in one tracing: half of the time to make a graph is the beginning of a trace.
@@ -201,6 +228,7 @@ def _probe(fn: Callable, args: tuple, kwargs: Mapping[str, Any], sizes: Sequence
         scene = Frame(zip(variables, values, strict=True), key=engine.key(0))
         scene.custom_objects = outer.custom_objects if outer is not None else {}
         scene.probing = True
+        scene.strangers = {} if strangers is None else strangers
         with scene:
             return _arrays_only(fn(*inner_args, **inner_kwargs))
 
@@ -216,12 +244,56 @@ def _arrays_only(result: Any) -> Any:
 
 def record(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
     """A Node for `fn(*args, **kwargs)`; returns its output Tensors in `fn`'s own structure."""
-    result = infer(fn, args, kwargs)
+    strangers: dict[Variable, None] = {}
+    key = _plain_call(fn, args, kwargs)
+    if key is not None and key in _inferred:
+        result = tree.map_structure(lambda t: Tensor(t.shape, t.dtype), _inferred[key])
+    else:
+        result = infer(fn, args, kwargs, strangers)
+        if key is not None and None not in tree.leaves(result):
+            _inferred[key] = tree.map_structure(lambda t: Tensor(t.shape, t.dtype), result)
+            while len(_inferred) > MOST_INFERRED:
+                _inferred.pop(next(iter(_inferred)))
     node = Node(fn, args, kwargs)
+    node.closed_over = [v for v in strangers if v not in node.variables]
     node.outputs = tensors(result)
     for index, tensor in enumerate(node.outputs):
         tensor.node, tensor.index, tensor.name = node, index, f"{node.name}:{index}"
     return result
+
+
+MOST_INFERRED = 4096
+_inferred: dict[tuple, Any] = {}
+"""Results of ops on Tensors and plain values: a graph asks for the same ones again and again."""
+
+
+def _plain_call(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple | None:
+    """What the shapes of an op's results depend on, or None where it may be more than this."""
+    if not getattr(fn, "is_op", False):
+        return None
+    try:
+        return (fn, settings.floatx(), _frozen(args), _frozen(kwargs))
+    except _NotPlain:
+        return None
+
+
+class _NotPlain(Exception):
+    """Something among the arguments of a call that its shape and type do not describe."""
+
+
+def _frozen(x: Any) -> Any:
+    """Shapes, dtypes and plain values, hashable."""
+    if isinstance(x, (Tensor, Variable)):
+        return (Tensor, x.shape, x.dtype)
+    if x is None or isinstance(x, (bool, int, float, str, slice, type, type(...))):
+        return (type(x), _frozen((x.start, x.stop, x.step)) if isinstance(x, slice) else x)
+    if isinstance(x, (list, tuple)):
+        return (type(x), *map(_frozen, x))
+    if isinstance(x, Mapping):
+        return tuple((key, _frozen(x[key])) for key in sorted(x))
+    if isinstance(x, Index):
+        return (Index, _frozen(x.where))
+    raise _NotPlain
 
 
 def op(fn: Callable) -> Callable:
@@ -235,12 +307,23 @@ def op(fn: Callable) -> Callable:
                 plain = False
         if plain and not kwargs:
             return fn(*args)
-        if is_symbolic(args, kwargs):
+        if is_symbolic(args, kwargs) or (not _computing() and _has_cells(args, kwargs)):
             return record(call, args, kwargs)
         args, kwargs = tree.map_structure(_read, (args, kwargs))
         return fn(*args, **kwargs)
 
+    call.is_op = True  # pyright: ignore[reportAttributeAccessIssue]
     return call
+
+
+def _computing() -> bool:
+    frame = state.frame()
+    return frame is not None and frame.catches
+
+
+def _has_cells(*structures: Any) -> bool:
+    """Whether there is a Variable anywhere that is to be seen as symbolic."""
+    return any(isinstance(x, Variable) and x.symbolic for x in tree.leaves(structures))
 
 
 def _read(x: Any) -> Any:
@@ -310,7 +393,7 @@ def variables_of(outputs: Any, more: Sequence[Variable] = ()) -> list[Variable]:
             seen[node.number] = node
             todo += [t.node for t in node.inputs]
     for number in sorted(seen):
-        found.update(dict.fromkeys(seen[number].variables))
+        found.update(dict.fromkeys([*seen[number].variables, *seen[number].closed_over]))
     found.update(dict.fromkeys(x for x in tree.leaves(outputs) if isinstance(x, Variable)))
     return list(found)
 
@@ -415,24 +498,54 @@ class Function:
                 variable.assign(value)
             return values
 
-        def keyed(values: list, key: Any, feeds: list, phase: bool) -> Any:
-            return state.pure(run, self.variables, training=phase, key=key)(values, feeds)
+        def pure(values: list, key: Any, feeds: list, phase: bool) -> tuple[Any, list]:
+            bound = dict(zip(self.variables, values, strict=True))
+            with Frame(bound, phase, engine.key(0) if key is None else key) as frame:
+                result = run(feeds)
+            self._draws = self._draws or frame.draws.count > 0
+            changed = [v for v in self.variables if frame.bound[v] is not bound[v]]
+            self._changed[phase] = changed
+            return result, [frame.bound[v] for v in changed]
 
-        self._compiled = engine.jit(keyed, static=(3,))
+        self._draws = False
+        self._changed: dict[bool, list[Variable]] = {}  # by phase
+        self._compiled = engine.jit(pure, static=(3,))
 
     def __call__(self, feeds: Sequence[Any], training: bool = False) -> Any:
-        """The outputs' values for the inputs' values."""
+        """The outputs' values for the inputs' values, as arrays of the engine.
+
+        Raises UsageError for another number of values, or values of another rank or size.
+        """
         if len(feeds) != len(self.inputs):
             raise UsageError(
                 "E-FEEDS", f"the function has {len(self.inputs)} inputs; got {len(feeds)} values."
             )
-        arrays = [engine.array(f, t.dtype) for f, t in zip(feeds, self.inputs, strict=True)]
-        values = [v.value for v in self.variables]
-        key = engine.key(state.seeds.next())
-        result, news, _ = self._compiled(values, key, arrays, training)
-        for variable, value in zip(self.variables, news, strict=True):
-            variable._value = value
+        arrays = [_fed(value, to) for value, to in zip(feeds, self.inputs, strict=True)]
+        training = bool(training)
+        with state.cells_lock:
+            values = [v._value for v in self.variables]
+            key = engine.key(state.seeds.next()) if self._draws else None
+            result, news = self._compiled(values, key, arrays, training)
+            if self._draws and key is None:  # the first trace found out that it draws numbers
+                key = engine.key(state.seeds.next())
+                result, news = self._compiled(values, key, arrays, training)
+            for variable, value in zip(self._changed[training], news, strict=True):
+                variable._value = value
         return result
+
+
+def _fed(value: Any, to: Tensor) -> Any:
+    """A value as an array of the dtype and the shape of the Tensor that it is fed to."""
+    if not (isinstance(value, np.ndarray) and value.dtype == to.dtype):
+        value = engine.array(value, to.dtype)
+    shape = value.shape
+    if len(shape) != len(to.shape) or any(
+        known not in (None, size) for known, size in zip(to.shape, shape, strict=True)
+    ):
+        raise UsageError(
+            "E-FEEDS", f'"{to.name}" has shape {to.shape}; it was fed an array of shape {shape}.'
+        )
+    return value
 
 
 give_operators(op)

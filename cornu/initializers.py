@@ -14,6 +14,7 @@ import numpy as np
 from cornu import engine, settings, state
 from cornu.config import Configurable, Convert, Family, OneOf, Within
 from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.ops.signal import window_values
 
 __all__ = [
     "Constant",
@@ -31,6 +32,8 @@ __all__ = [
     "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
+    "STFT",
+    "STFTInitializer",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
@@ -50,6 +53,7 @@ __all__ = [
     "random_normal",
     "random_uniform",
     "serialize",
+    "stft",
     "truncated_normal",
     "variance_scaling",
     "zeros",
@@ -198,6 +202,36 @@ class Identity(Initializer):
                 "E-SHAPE", f"Identity makes matrices, as in (64, 64); got the shape {sizes}."
             )
         return np.eye(*sizes, dtype=_dtype(dtype)) * _dtype(dtype).type(self.gain)
+
+
+class STFT(Initializer):
+    """Kernels (frame, 1, bins) that transform a windowed frame: cos or -sin of 2 pi k n / N.
+
+    N is 2 (bins - 1). `side` is "real" or "imag". `window` is a name ("hann", "hamming"), its
+    values, or None for no window; then there is no scaling either. `scaling` divides the window by
+    the root of its energy ("density") or its sum ("spectrum"). A `periodic` window leaves out the
+    last of frame + 1 values. Raises UsageError for a shape of another kind.
+    """
+
+    side: Annotated[str, OneOf("real", "imag")] = "real"
+    window: Any = "hann"
+    scaling: Annotated[Any, OneOf("density", "spectrum")] = "density"
+    periodic: bool = False
+
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> np.ndarray:
+        sizes = _sizes(self, shape)
+        if len(sizes) != 3 or sizes[1] != 1 or sizes[2] < 2:
+            raise UsageError(
+                "E-SHAPE", f"STFT makes kernels of shape (frame, 1, bins >= 2); got {sizes}."
+            )
+        frame, _, bins = sizes
+        turns = np.arange(frame)[:, None] * np.arange(bins) % (2 * (bins - 1)) / (2 * (bins - 1))
+        waves = np.cos(2 * np.pi * turns) if self.side == "real" else -np.sin(2 * np.pi * turns)
+        if self.window is not None:
+            values = window_values(self.window, frame, self.periodic)
+            size = {"density": np.sqrt(np.sum(values**2)), "spectrum": abs(np.sum(values))}
+            waves *= (values / size.get(self.scaling, 1))[:, None]
+        return waves[:, None].astype(_dtype(dtype))
 
 
 # ---------------------------------------------------------------- draws
@@ -423,6 +457,7 @@ class LecunNormal(_Scaled):
 
 IdentityInitializer = identity = Identity
 OrthogonalInitializer = orthogonal = Orthogonal
+STFTInitializer = stft = STFT
 constant = Constant
 glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform
@@ -451,11 +486,14 @@ family.register(
     Orthogonal,
     RandomNormal,
     RandomUniform,
+    STFT,
     TruncatedNormal,
     VarianceScaling,
     Zeros,
     IdentityInitializer=Identity,
     OrthogonalInitializer=Orthogonal,
+    STFTInitializer=STFT,
+    stft=STFT,
     normal=RandomNormal,
     one=Ones,
     uniform=RandomUniform,

@@ -54,14 +54,39 @@ class Operators:
 
 
 class Index:
-    """An index, kept whole: slices and Ellipsis are no structure to walk."""
+    """An index, kept whole: slices and Ellipsis are no structure to walk.
+
+    What is only known when it is computed is taken out, to be among an op's arguments.
+    """
 
     def __init__(self, where: Any):
-        self.where = where
+        self.computed: list[Any] = []
+        self.where = tuple(map(self._take_out, where if isinstance(where, tuple) else (where,)))
+
+    def _take_out(self, part: Any) -> Any:
+        if not isinstance(part, Operators):
+            return part
+        self.computed.append(part)
+        return _Computed
+
+    def filled(self, values: list) -> tuple:
+        """The index with `values` in place of what was taken out."""
+        feed = iter(values)
+        return tuple(next(feed) if part is _Computed else part for part in self.where)
 
 
-def _item(x: Any, index: Index) -> Any:
-    return x[index.where]
+class _Computed:
+    """Stands in an index for what was taken out."""
+
+
+def _item(x: Any, index: Index, computed: list) -> Any:
+    return x[index.filled(computed)]
+
+
+def _indexed(item: Callable, x: Any, where: Any) -> Any:
+    index = Index(where)
+    computed, index.computed = index.computed, []
+    return item(x, index, computed)
 
 
 def _operand(x: Any) -> Any:
@@ -96,4 +121,4 @@ def give_operators(op: Callable[[Callable], Callable]) -> None:
         recorded = _kept(op(getattr(operator, name)))
         setattr(Operators, f"__{name}__", lambda a, f=recorded: f(a))
     item = _kept(op(_item))
-    setattr(Operators, "__getitem__", lambda a, where: item(a, Index(where)))  # noqa: B010
+    setattr(Operators, "__getitem__", lambda a, where: _indexed(item, a, where))  # noqa: B010

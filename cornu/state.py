@@ -60,6 +60,8 @@ class Variable(Operators):
         self.path = path or self.name
         self.trainable = trainable
         self.autocast = True
+        self.symbolic = False  # whether an op on it, outside any computation, records itself
+        self.passing = False  # what goes from one call to the next and is not saved with a model
         self.regularizer: Callable | None = None
         self.constraint: Callable | None = None
         if callable(value) and not hasattr(value, "shape"):
@@ -76,7 +78,7 @@ class Variable(Operators):
         frame = _frame.get()
         if frame is None:
             return self._value
-        value = frame.bound.get(self, self._value)
+        value = frame.value_of(self)
         if frame.dtype is not None and self.autocast and self.dtype in settings.FLOATS:
             return engine.cast(value, frame.dtype)
         return value
@@ -204,6 +206,8 @@ class Frame:
         losses: what `add_loss` and activity regularizers left.
         path: names of the layers entered, outermost first.
         custom_objects: name -> class or function, for `deserialize`.
+        strangers: Variables that were read though they are not bound: what is compiled here holds
+            their values of now.
         moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
         initial: `(make, shape, dtype) -> array`, in place of what initializers make; or None.
         probing: whether only shapes are asked for, with made-up sizes for unknown dimensions.
@@ -230,7 +234,15 @@ class Frame:
         self.initial: Callable | None = None
         self.moved: dict[int, Any] = {}
         self.probing = False
+        self.strangers: dict[Variable, None] = {}
         self.draws = Draws()
+
+    def value_of(self, variable: Variable) -> Any:
+        """The value bound to `variable`, else its cell's own."""
+        if variable in self.bound:
+            return self.bound[variable]
+        self.strangers[variable] = None
+        return variable._value
 
     def child(self, **changes: Any) -> "Frame":
         """A Frame that shares everything with this one but what `changes` says."""

@@ -1,7 +1,7 @@
 """Wrong usages: what is said, that nothing was compiled for it, and that the model is whole after.
 
-The usages are rows of `bad_input_calls.py`, `bad_input_more.py` and `bad_input_cases.py`. Those
-that Cornu takes, or warns of, are here.
+The usages are rows of `bad_input_calls.py`, `bad_input_around.py`, `bad_input_more.py` and
+`bad_input_cases.py`. Those that Cornu takes, or warns of, are here.
 """
 
 import functools
@@ -15,6 +15,7 @@ import pytest
 
 import bad_input_cases as cases
 import cornu as keras
+from bad_input_around import AROUND
 from bad_input_calls import CALLS
 from bad_input_cases import (
     GOOD,
@@ -80,7 +81,7 @@ def assert_said(error: Any, says: tuple[str, ...], code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in (*CALLS, *MORE) if not c.trains], ids=lambda case: case.row
+    "case", [c for c in (*CALLS, *AROUND, *MORE) if not c.trains], ids=lambda case: case.row
 )
 def test_refused_before_anything_is_compiled(case: Case, compiled: list):
     subject = case.subject()
@@ -99,7 +100,9 @@ def test_refused_before_anything_is_compiled(case: Case, compiled: list):
     assert compiled  # that nothing was compiled could be seen
 
 
-@pytest.mark.parametrize("case", [c for c in CALLS if c.trains], ids=lambda case: case.row)
+@pytest.mark.parametrize(
+    "case", [c for c in (*CALLS, *AROUND) if c.trains], ids=lambda case: case.row
+)
 def test_refused_in_the_middle(case: Case):
     """The model is what the batches before made of it: as trained one by one."""
     subject, twin = case.subject(), case.subject()
@@ -128,7 +131,7 @@ def test_refused_when_made(case: Made, compiled: list):
 def test_every_row_has_a_test():
     """Each of the 78 rows is in a table, in a test's name below, or in ELSEWHERE."""
     named = [name for name in globals() if name.startswith("test_row_")]
-    rows = [case.row for case in (*CALLS, *MADE)]
+    rows = [case.row for case in (*CALLS, *AROUND, *MADE)]
     rows += [part for name in named for part in re.findall(r"\d+", name)]
     known = {int(row) for row in (re.match(r"\d*", r).group() for r in rows) if row}
     assert known | ELSEWHERE.keys() == set(range(1, 79))

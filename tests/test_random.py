@@ -16,6 +16,12 @@ DRAWS = {
     "uniform": lambda seed: random.uniform((COUNT,), -1.0, 3.0, seed=seed),
     "randint": lambda seed: random.randint((COUNT,), -2, 5, seed=seed),
     "categorical": lambda seed: random.categorical(np.log([[0.2, 0.5, 0.3]]), COUNT, seed=seed)[0],
+    "gamma": lambda seed: random.gamma((COUNT,), 2.5, seed=seed),
+    "gamma_array": lambda seed: random.gamma((COUNT,), np.full(COUNT, 0.3), seed=seed),
+    "beta": lambda seed: random.beta((COUNT,), 0.5, 2.0, seed=seed),
+    "beta_small": lambda seed: random.beta((COUNT,), 0.001, np.array([0.003]), seed=seed),
+    "binomial": lambda seed: random.binomial((COUNT,), 40, 0.25, seed=seed),
+    "binomial_small": lambda seed: random.binomial((COUNT,), np.array(3), 0.9, "float16", seed),
     "dropout": lambda seed: random.dropout(np.ones(COUNT, "float32"), 0.3, seed=seed),
     "shuffle": lambda seed: random.shuffle(np.arange(COUNT), seed=seed),
 }
@@ -26,6 +32,13 @@ EXPECTED = {
     "uniform": (1, 4 / 12**0.5, "float32"),
     "randint": (1, 2, "int32"),
     "categorical": (1.1, 0.49**0.5, "int32"),
+    "gamma": (2.5, 2.5**0.5, "float32"),
+    "gamma_array": (0.3, 0.3**0.5, "float32"),
+    # mean a / (a + b), variance a b / ((a + b)^2 (a + b + 1))
+    "beta": (0.2, (1 / 2.5**2 / 3.5) ** 0.5, "float32"),
+    "beta_small": (0.25, (0.25 * 0.75 / 1.004) ** 0.5, "float32"),
+    "binomial": (10, 7.5**0.5, "float32"),
+    "binomial_small": (2.7, 0.27**0.5, "float16"),
     "dropout": (1, (0.3 / 0.7) ** 0.5, "float32"),
 }
 
@@ -135,3 +148,29 @@ def test_refused():
         random.normal((2,), seed="seven")
     with pytest.raises(UsageError, match="E-SHAPE-UNKNOWN"):
         random.normal((None, 2))
+
+
+def test_gamma_beta_and_binomial_have_the_shape_asked_for():
+    alphas = np.array([1.0, 2.0, 50.0])
+    assert random.gamma((2, 3), alphas).shape == (2, 3)
+    assert random.beta((2, 3), alphas, 1.0).shape == (2, 3)
+    assert random.binomial((2, 3), alphas, 0.5).shape == (2, 3)
+    x = np.asarray(random.binomial((1000,), 5, 0.5, seed=1))
+    assert np.array_equal(x, x.round()) and x.min() >= 0 and x.max() <= 5
+    assert np.all(np.asarray(random.binomial((10,), 5, [1.0])) == 5)
+    assert np.all(np.asarray(random.binomial((10,), 5, [0.0])) == 0)
+    y = np.asarray(random.beta((1000,), 0.001, 0.001, seed=1))
+    assert np.isfinite(y).all() and y.min() >= 0 and y.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: random.gamma((2,), 1.0, "int32"),
+        lambda: random.beta((2,), 1.0, 1.0, "bool"),
+        lambda: random.binomial((2,), 1, 0.5, "int32"),
+    ],
+)
+def test_gamma_beta_and_binomial_are_floats(draw):
+    with pytest.raises(UsageTypeError, match="floats.*E-DTYPE"):
+        draw()

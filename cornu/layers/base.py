@@ -17,6 +17,7 @@ from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.graph import Node, Tensor
 from cornu.layers import masking
+from cornu.layers.places import Places
 from cornu.layers.signature import WholeShape, call_signature, map_shapes, plain_shapes
 from cornu.layers.spec import check_input
 from cornu.policy import DTypePolicy
@@ -44,7 +45,7 @@ class _DType:
         layer.__dict__["dtype_policy"] = policy.get(value)
 
 
-class Layer(Configurable):
+class Layer(Places, Configurable):
     """An op with weights, made from plain values.
 
     Subclasses declare fields, make Variables in `build(input_shape)` and compute in `call(x)`.
@@ -56,6 +57,7 @@ class Layer(Configurable):
         trainable: whether an optimizer may change the weights.
         dtype: dtype or policy name, see `DTypePolicy`.
         activity_regularizer: function of the output whose value is added to the loss.
+        autocast: whether floating inputs are cast to the compute dtype; True if not given.
 
     Example:
         >>> class Scale(Layer):
@@ -66,7 +68,7 @@ class Layer(Configurable):
     """
 
     wire_module = "keras.layers"
-    options = ("input_shape", "input_dim", "batch_shape")
+    options = ("input_shape", "input_dim", "batch_shape", "autocast")
     name: str = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True, descriptor=_Trainable())
     dtype: Annotated[Any, Convert(policy.get)] = field(
@@ -97,7 +99,9 @@ class Layer(Configurable):
             raise UsageTypeError("E-TYPE", f"name must be a string; got {shown(self.name)}.")
 
     def take_options(self, options: dict[str, Any]) -> None:
-        """Remember an input shape given to the constructor, for a `Sequential` to start from."""
+        """Remember an input shape, for a `Sequential` to start from; whether inputs are cast."""
+        if options.get("autocast") is not None:
+            self.autocast = bool(options["autocast"])
         if options.get("batch_shape") is not None:
             self.declared_shape = tuple(options["batch_shape"])
         elif options.get("input_shape") is not None:
@@ -152,6 +156,8 @@ class Layer(Configurable):
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._regularize_activity(outputs)
+        if outer is None:
+            masking.bring_out(inner, outputs)
         masks_itself = type(self).compute_mask is not Layer.compute_mask
         masking.pass_on(self, args, outputs, masks, masks_itself)
         if outer is None or not outer.catches:  # an eager call of the user's: all of it, or nothing
@@ -296,6 +302,10 @@ class Layer(Configurable):
         found = [x for x in _reachable(self) if isinstance(x, Variable)]
         return sorted(found, key=lambda v: not v.trainable)
 
+    def own_weights(self) -> list[Variable]:
+        """Those of `own_variables` that are saved: not what merely passes from call to call."""
+        return [v for v in self.own_variables() if not v.passing]
+
     def sublayers(self) -> list["Layer"]:
         """Layers in this layer's own attributes, lists and dicts included, in attribute order."""
         return [x for x in _reachable(self) if isinstance(x, Layer)]
@@ -320,8 +330,8 @@ class Layer(Configurable):
 
     @property
     def weights(self) -> list[Variable]:
-        """All Variables that are saved: the same as `variables`."""
-        return self.variables
+        """All Variables that are saved: not what merely passes from call to call."""
+        return [v for v in self.variables if not v.passing]
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -342,8 +352,8 @@ class Layer(Configurable):
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """All other Variables."""
-        return self.non_trainable_variables
+        """All other Variables that are saved."""
+        return [v for v in self.non_trainable_variables if not v.passing]
 
     def get_weights(self) -> list[np.ndarray]:
         """Values of all weights as NumPy arrays of their own."""
@@ -379,11 +389,11 @@ class Layer(Configurable):
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put own values into `store` under "0", "1" …; override to say more."""
-        store.update((str(i), v.numpy()) for i, v in enumerate(self.own_variables()))
+        store.update((str(i), v.numpy()) for i, v in enumerate(self.own_weights()))
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Take own values from `store`. Raises UsageError where they do not fit."""
-        cells = self.own_variables()
+        cells = self.own_weights()
         if len(store) != len(cells):
             raise UsageError(
                 "E-WEIGHTS", f'"{self.name}" has {len(cells)} variables; the file {len(store)}.'
@@ -419,39 +429,6 @@ class Layer(Configurable):
     def variable_dtype(self) -> str:
         """Dtype in which the layer keeps its Variables."""
         return self.dtype_policy.variable_dtype
-
-    def _only_node(self) -> Node:
-        nodes = self.__dict__.get("_nodes", [])
-        if len(nodes) != 1:
-            raise UsageError(
-                "E-NODES",
-                f'"{self.name}" was called on {len(nodes)} symbolic inputs, so it has no single '
-                "input or output"
-                + (": call it on an Input first." if not nodes else ": ask the Tensors instead."),
-            )
-        return nodes[0]
-
-    @property
-    def input(self) -> Any:
-        """The Tensor(s) the layer was called on. Raises UsageError unless that was once."""
-        node = self._only_node()
-        return node.args[0] if node.args else node.outputs[0]
-
-    @property
-    def output(self) -> Any:
-        """The Tensor(s) the layer returned. Raises UsageError unless it was called once."""
-        outputs = self._only_node().outputs
-        return outputs[0] if len(outputs) == 1 else list(outputs)
-
-    @property
-    def input_shape(self) -> Any:
-        """Shape(s) of `input`."""
-        return plain_shapes(tree.map_structure(lambda t: WholeShape(t.shape), self.input))
-
-    @property
-    def output_shape(self) -> Any:
-        """Shape(s) of `output`."""
-        return plain_shapes(tree.map_structure(lambda t: WholeShape(t.shape), self.output))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor arguments as plain data."""

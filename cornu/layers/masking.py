@@ -11,16 +11,25 @@ def gather(layer: Any, args: tuple, kwargs: dict[str, Any], accepted: Any) -> An
     frame = state.frame()
     if not frame.masks and not state.any_eager_masks():  # pyright: ignore
         return None
-    first = args[0] if args else None
-    masks = tree.map_structure(_mask_of, first) if args else None
-    for name, value in zip(accepted.names, args, strict=False):
+    by_place = dict(zip(accepted.names, args, strict=False))
+    first = args[0] if args else kwargs.get(accepted.names[0]) if accepted.names else None
+    masks = tree.map_structure(_mask_of, first)
+    for name, value in [*by_place.items(), *kwargs.items()]:
         wanted = f"{name}_mask"
-        if wanted in accepted.masks and kwargs.get(wanted) is None:
+        if wanted in accepted.masks and wanted not in by_place and kwargs.get(wanted) is None:
             kwargs[wanted] = _mask_of(value)
     found = any(m is not None for m in tree.leaves(masks))
     if "mask" in accepted.masks and kwargs.get("mask") is None and found:
         kwargs["mask"] = masks
     return kwargs.get("mask") if kwargs.get("mask") is not None else masks if found else None
+
+
+def bring_out(frame: state.Frame, outputs: Any) -> None:
+    """Keep the masks that `outputs` got in a Frame that has ended."""
+    for leaf in tree.leaves(outputs):
+        found = frame.masks.get(id(leaf))
+        if found is not None and found[0]() is leaf:
+            state.set_mask(leaf, found[1])
 
 
 def _mask_of(x: Any) -> Any:

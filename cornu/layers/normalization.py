@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cornu import engine, ops
-from cornu.config import Within
+from cornu.config import Within, field
 from cornu.errors import UsageError, shown
 from cornu.fields import Axis, Constraint, Initializer, Regularizer
 from cornu.layers.base import Layer
@@ -225,6 +225,8 @@ class LayerNormalization(_PerSample):
         center, scale: whether there is a beta, a gamma.
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint,
         gamma_constraint: as they say.
+        rms_scaling: whether to leave the mean in, and do without beta: `x / sqrt(variance +
+            epsilon) * gamma`. For the root mean square there is `RMSNormalization`.
 
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
@@ -238,13 +240,20 @@ class LayerNormalization(_PerSample):
     gamma_regularizer: Regularizer = None
     beta_constraint: Constraint = None
     gamma_constraint: Constraint = None
+    rms_scaling: bool = field(default=False, kw_only=True)
 
     def build(self, input_shape: Any) -> None:
-        self.scale_and_offset(self.sizes_of(input_shape))
+        sizes = self.sizes_of(input_shape)
+        if self.rms_scaling:
+            self.gamma, self.beta = self.whole("gamma", sizes), None
+        else:
+            self.scale_and_offset(sizes)
 
     def call(self, x: Any) -> Any:
         wide = _wide(x)
         mean, variance = ops.moments(wide, self.axes_of(x.ndim), keepdims=True)
+        if self.rms_scaling:
+            mean = 0
         return self.finish(wide, mean, variance, self.along(x))
 
 

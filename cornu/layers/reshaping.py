@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import numpy as np
-
 from cornu import engine, graph, ops, state
 from cornu.config import OneOf
 from cornu.errors import UsageError, shown
@@ -13,6 +11,7 @@ from cornu.fields import DataFormat, Positive, window
 from cornu.layers.base import Layer
 from cornu.layers.sizes import SPACE, layout, pairs, space_axes
 from cornu.layers.spec import InputSpec
+from cornu.ops.image.resampling import INTERPOLATIONS
 
 
 class Flatten(Layer):
@@ -336,35 +335,21 @@ class UpSampling2D(_UpSampling):
         size: factor, or one for rows and one for columns.
         data_format: where channels lie.
         interpolation: "nearest" repeats elements; "bilinear" draws straight lines between their
-            centres, flat beyond the outermost ones.
+            centres, flat beyond the outermost ones; "bicubic", "lanczos3" and "lanczos5" draw
+            smooth ones, as in `ops.image.resize`.
     """
 
     rank = 2
     size: Any = (2, 2)
     data_format: DataFormat = None
-    interpolation: Annotated[str, OneOf("nearest", "bilinear")] = "nearest"
+    interpolation: Annotated[str, OneOf(*INTERPOLATIONS)] = "nearest"
 
     def call(self, x: Any) -> Any:
         axes = space_axes(2, self.data_format)
         if self.interpolation == "nearest":
             return _repeated(x, axes, self.size)
-        for axis, factor in zip(axes, self.size, strict=True):
-            x = _interpolated(x, axis, factor)
-        return x
-
-
-def _interpolated(x: Any, axis: int, factor: int) -> Any:
-    """Linear interpolation along one axis; output p lies at (p + 1/2) / factor - 1/2."""
-    if factor == 1:
-        return x
-    count, shape = x.shape[axis], [1] * x.ndim
-    place = np.clip((np.arange(count * factor) + 0.5) / factor - 0.5, 0, count - 1)
-    low = np.floor(place).astype("int32")
-    high = np.minimum(low + 1, count - 1)
-    shape[axis] = -1
-    part = engine.array((place - low).reshape(shape), str(x.dtype))
-    below, above = ops.take(x, low, axis=axis), ops.take(x, high, axis=axis)
-    return below + (above - below) * part
+        sizes = [x.shape[axis] * factor for axis, factor in zip(axes, self.size, strict=True)]
+        return ops.image.resize(x, sizes, self.interpolation, data_format=self.data_format)
 
 
 class UpSampling3D(_UpSampling):

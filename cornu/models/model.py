@@ -11,6 +11,7 @@ from cornu.config import attribute, field
 from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion, warn
 from cornu.graph import Tensor
 from cornu.layers import Embedding, Layer
+from cornu.layers.places import NoPlace, Place
 from cornu.models.configs import functional_config, functional_from_config
 from cornu.models.functional import Graph
 from cornu.models.summary import summarize
@@ -130,20 +131,32 @@ class Model(Layer):
         """The layers one level down."""
         return self.sublayers()
 
-    @property
-    def input(self) -> Any:
-        """The Tensors to feed, in the structure they were given in."""
-        return super().input if self._graph is None else self._graph.inputs
+    def _places(self) -> list[Place]:
+        """The graph itself, where there is one, then the calls on other Tensors."""
+        own = [] if self._graph is None else [Place(self._graph.inputs, self._graph.outputs)]
+        return [*own, *super()._places()]
 
-    @property
-    def output(self) -> Any:
-        """The Tensors computed, in the structure they were given in."""
-        return super().output if self._graph is None else self._graph.outputs
+    def _no_place(self) -> NoPlace:
+        """The error for a model of Python code that was never called on Tensors."""
+        return NoPlace(
+            "E-NODES",
+            f'"{self.name}" computes in Python (its own call) and has no graph, so no input or '
+            "output: call it on an Input, as in y = model(Input(shape)).",
+        )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name, or by its place in `layers`. Raises UsageError for an unknown one."""
         layers = self.layers
+        if (name is None) == (index is None):
+            both = f'; got both, "{name}" and {shown(index)}' if name is not None else ""
+            raise UsageError(
+                "E-LAYER",
+                f"get_layer takes a name or an index{both}: say model.get_layer("
+                f'"{layers[0].name if layers else "name"}") or model.get_layer(index=0).',
+            )
         if index is not None:
+            if not hasattr(index, "__index__"):
+                raise UsageTypeError("E-TYPE", f"index must be a number; got {shown(index)}.")
             if not -len(layers) <= index < len(layers):
                 raise UsageError(
                     "E-LAYER", f'"{self.name}" has {len(layers)} layers; there is no {index}.'
@@ -223,13 +236,15 @@ class Model(Layer):
             metrics, weighted_metrics: lists of names, functions or `Metric`s; by output too.
             loss_weights: numbers by output.
             run_eagerly: run Python on every step, to debug; slow.
-            steps_per_execution, jit_compile, auto_scale_loss: taken for Keras's sake. Steps are
-                always compiled, and how many run in one go is chosen by itself.
+            steps_per_execution, jit_compile: taken for Keras's sake. Steps are always compiled,
+                and how many run in one go is chosen by itself.
+            auto_scale_loss: whether a model of policy "mixed_float16" gets its optimizer wrapped
+                in a `LossScaleOptimizer`.
 
         Raises:
             UsageError: for an unknown name, with the nearest one.
         """
-        chosen = optimizers.get(optimizer)
+        chosen: Any = optimizers.get(optimizer)
         if not hasattr(chosen, "apply"):
             raise UsageError(
                 "E-OPTIMIZER",
@@ -237,7 +252,12 @@ class Model(Layer):
                 'Say e.g. model.compile("adam", "mse").',
             )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
-        self.optimizer, self._objective, self.run_eagerly = chosen, objective, bool(run_eagerly)
+        scales = isinstance(chosen, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and self.dtype_policy.name == "mixed_float16" and not scales:
+            self.optimizer = optimizers.LossScaleOptimizer(chosen)
+        else:
+            self.optimizer = chosen
+        self._objective, self.run_eagerly = objective, bool(run_eagerly)
         self._compiled_with = {
             "optimizer": chosen,
             "loss": loss,
@@ -362,6 +382,13 @@ class Model(Layer):
         """Begin all running figures again."""
         if self._objective is not None:
             self._objective.reset()
+
+    def reset_states(self) -> None:
+        """Let every stateful layer inside begin the next batch from zeros."""
+        for layer in self.all_layers():
+            reset = getattr(layer, "reset_states", None)
+            if reset and layer.built and getattr(layer, "stateful", False):
+                reset()
 
     @property
     def metrics(self) -> list:

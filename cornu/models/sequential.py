@@ -7,6 +7,7 @@ from cornu import tree
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import Tensor
 from cornu.layers import Input, InputLayer, Layer
+from cornu.layers.places import NoPlace
 from cornu.models.configs import sequential_config, sequential_from_config
 from cornu.models.functional import Graph
 from cornu.models.model import Model
@@ -43,6 +44,20 @@ class Sequential(Model):
         for layer in layers or ():
             self.add(layer)
 
+    def set_up(self) -> None:
+        """Give the model its name; the layers are added afterwards."""
+        Layer.set_up(self)
+
+    def _no_place(self) -> NoPlace:
+        """The error for what is asked of a model whose input's shape is not known."""
+        if not self._stack:
+            return NoPlace("E-EMPTY-MODEL", f'"{self.name}" has no layers: add() some first.')
+        return NoPlace(
+            "E-UNBUILT",
+            f'"{self.name}" is not built yet, so it has no inputs or outputs: begin it with '
+            "Input(shape), call build((None, …)) with the input's shape, or call it on data.",
+        )
+
     @property
     def _graph(self) -> Graph | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The graph from input to output, once the input's shape is known."""
@@ -52,8 +67,10 @@ class Sequential(Model):
 
     @property
     def inputs(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The Tensors to feed, once known."""
-        return [self._start] if self._start is not None else None
+        """The Tensors to feed. Raises UsageError before they are known."""
+        if self._start is None:
+            raise self._no_place()
+        return [self._start]
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
@@ -61,8 +78,10 @@ class Sequential(Model):
 
     @property
     def outputs(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The Tensors computed, once known."""
-        return tree.leaves(self._end) if self._start is not None else None
+        """The Tensors computed. Raises UsageError before they are known."""
+        if self._start is None:
+            raise self._no_place()
+        return tree.leaves(self._end)
 
     @outputs.setter
     def outputs(self, value: Any) -> None:
@@ -162,6 +181,7 @@ class Sequential(Model):
         if not self._stack:
             raise UsageError("E-EMPTY-MODEL", f'"{self.name}" has no layers: add() some first.')
         layers, self._stack = self._stack, []
+        calls = {x: len(x.__dict__.get("_nodes", ())) for x in layers}
         try:
             self._begin(Input(batch_shape=(None, *tuple(input_shape)[1:])))
             for layer in layers:
@@ -169,6 +189,8 @@ class Sequential(Model):
                 self._stack.append(layer)
         except Exception:
             self._stack, self._start, self._end = layers, None, None
+            for layer, count in calls.items():
+                del layer.__dict__.get("_nodes", [])[count:]
             raise
         self._laid_out = None
 

@@ -148,7 +148,7 @@ def _cells(row: Row, connected: bool, trainable: bool, lines: Lines) -> list[str
     if connected:
         found.append(", ".join(map(printable, row.read)) if not row.depth and row.read else "-")
     if trainable:
-        weighted = isinstance(row.layer, Layer) and row.layer.variables
+        weighted = isinstance(row.layer, Layer) and row.layer.weights
         found.append(("Y" if row.layer.trainable else "N") if weighted else "-")
     return found
 
@@ -156,7 +156,7 @@ def _cells(row: Row, connected: bool, trainable: bool, lines: Lines) -> list[str
 def _count(layer: Any) -> str:
     if not isinstance(layer, Layer):
         return "0"
-    variables = layer.variables
+    variables = layer.weights
     return f"{_numbers(variables):,}" if variables or layer.built else "0 (unbuilt)"
 
 
@@ -174,9 +174,9 @@ def _bytes(variables: Iterable[Any]) -> int:
 def _totals(model: Any) -> list[str]:
     optimizer = getattr(model.optimizer, "variables", []) if _optimizer_built(model) else []
     parts = {
-        "Total": [*model.variables, *optimizer],
+        "Total": [*model.weights, *optimizer],
         "Trainable": model.trainable_variables,
-        "Non-trainable": model.non_trainable_variables,
+        "Non-trainable": model.non_trainable_weights,
     }
     if optimizer:
         parts["Optimizer"] = optimizer

@@ -74,8 +74,13 @@ def _inside(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Layer]
             yield from _inside(_joined(path, f"{name}_{count}" if count else name), item, seen)
 
 
+CLASS_PATHS = {"GroupQueryAttention": "grouped_query_attention"}
+"""Classes that lie in files of Keras 3 under another name than their public one."""
+
+
 def _class_path(layer: Layer) -> str:
-    return "functional" if is_functional(layer) else snake(type(layer).__name__)
+    name = type(layer).__name__
+    return "functional" if is_functional(layer) else CLASS_PATHS.get(name) or snake(name)
 
 
 def _joined(path: str, name: str) -> str:
@@ -136,7 +141,7 @@ def place_weights(
     with state.Frame() as frame:
         for path, layer in _by_name(list(parts(model)), named):
             store = stored.pop(path, {})
-            if type(layer).load_own_variables is Layer.load_own_variables:
+            if getattr(layer.load_own_variables, "__func__", None) is Layer.load_own_variables:
                 sets += report.match(layer, store)
             elif store:
                 layer.load_own_variables({key: array_of(value) for key, value in store.items()})
@@ -226,7 +231,7 @@ class Report:
     def match(self, layer: Layer, store: Mapping[str, Any]) -> list[tuple[Variable, Any]]:
         """Pairs of a layer's Variables and the values that fit them."""
         found = []
-        cells = layer.own_variables()
+        cells = layer.own_weights()
         for i, variable in enumerate(cells):
             value = store.get(str(i))
             name = f"{layer.name}/{variable.name}"

@@ -289,12 +289,13 @@ def targets(
         which = name if len(names) > 1 else None
         if loss is not None and y is None:
             raise _no_target(objective, loss, which, doing)
+        shape = (None, *output.shape[1:]) if output.shape else ()  # y holds many batches
         if loss is not None:
-            loss.check_shapes(tuple(y.shape), str(y.dtype), tuple(output.shape), which)
+            loss.check_shapes(tuple(y.shape), str(y.dtype), shape, which)
         if weight is not None and losses.kind_of(loss) != "free":
             axis = losses.options_of(loss).get("axis", -1)
             if isinstance(axis, int):  # else the loss gives one number, or one a sample
-                _weight_shape(tuple(weight.shape), tuple(output.shape), axis)
+                _weight_shape(tuple(weight.shape), shape, axis)
 
 
 def _no_target(objective: Any, loss: Any, output: str | None, doing: str) -> UsageError:

@@ -376,7 +376,7 @@ def predict_on_batch(model: Any, x: Any) -> Any:
 def predictor_for(model: Any) -> Predictor:
     """The model's compiled forward pass, made anew when its Variables have changed."""
     found = model._kept.get("predictor")
-    if found is None or found.cells != model.variables:
+    if found is None or found.own != model.variables:
         found = model._kept["predictor"] = Predictor(model, eager=model.run_eagerly)
     return found
 

@@ -57,13 +57,28 @@ class Program:
         )
         self.tested = _distinct([*self.other, *self.figures, self.clock])
         self.fixed = _distinct([*self.trainable, self.key])
+        self.strangers: dict[Variable, None] = {}  # read by a loss or a function of the user's
         self.traits: set[str] = set()
         self.names: list[str] = []
         self.warned = False
         self.seconds: dict[str, float] = {}  # of a "train" and of a "test" step, once known
-        compile_ = (lambda fn, **_: fn) if eager else engine.jit
+        self._compile()
+
+    def _compile(self) -> None:
+        compile_ = (lambda fn, **_: fn) if self.eager else engine.jit
         self._train = compile_(self._train_run, donate=(0,), static=(6, 7, 8))
         self._test = compile_(self._test_run, donate=(0,), static=(5, 6))
+
+    def _adopt_strangers(self) -> None:
+        """Bind the Variables that users' functions were found to read, for all later steps.
+
+        The first steps were traced with their values of that moment, which were right then.
+        """
+        if self.strangers:
+            self.cells = _distinct([*self.cells, *self.strangers])
+            self.fixed = _distinct([*self.fixed, *self.strangers])
+            self.strangers.clear()
+            self._compile()
 
     def serves(self, trainable: Sequence[Variable]) -> bool:
         """Whether model and optimizer still have the Variables that this Program binds."""
@@ -99,20 +114,23 @@ class Program:
         """One training step: loss, gradients, update, figures. Reads and assigns Variables."""
         outer = state.frame()
         assert outer is not None
+        moved = list(self.other)  # and weights to which a layer assigns, found below
 
         def objective(values: list) -> tuple[Any, tuple]:
             bound = {**outer.bound, **dict(zip(self.trainable, values, strict=True))}
             with outer.child(bound=bound, losses=[], masks={}) as inner:
                 outputs, masks = self._forward(batch.x, training=True)
                 total, each = self._total(batch, outputs, inner)
-                news = [inner.bound[v] for v in self.other]
+                given = zip(self.trainable, values, strict=True)
+                moved[len(self.other) :] = [v for v, x in given if inner.bound[v] is not x]
+                news = [inner.bound[v] for v in moved]
                 scaled = self.optimizer.scale_loss(total)
             return scaled, (total, each, outputs, masks, news)
 
         start = [outer.bound[v] for v in self.trainable]
         (_, aux), gradients = engine.value_and_grad(objective, has_aux=True)(start)
         total, each, outputs, masks, news = aux
-        outer.bound.update(zip(self.other, news, strict=True))
+        outer.bound.update(zip(moved, news, strict=True))
         self.optimizer.apply(gradients, self.trainable)
         self.objective.update(total, each, batch.y, outputs, batch.weights, masks)
 
@@ -134,6 +152,7 @@ class Program:
         clock = bound[self.clock]
         salt = clock if fn == self._learn else clock + INFERENCE
         with Frame(bound, key=engine.fold(bound[self.key], salt)) as frame:
+            frame.strangers = self.strangers
             fn(batch)
             self.clock.assign(clock + 1)
             return [frame.bound[v] for v in cells]
@@ -246,6 +265,7 @@ class Program:
                 values, batch, order, first, count, fresh, rows, self.loops, record
             )
             _write(self.cells, news)
+            self._adopt_strangers()
         return self._named(figures), kept
 
     def test(self, part: Part, fresh: bool = False) -> dict:
@@ -260,6 +280,7 @@ class Program:
                 values, fixed, part.batch, where, fresh, part.rows, self.loops
             )
             _write(self.tested, news)
+            self._adopt_strangers()
         return self._named(figures)
 
     @property
@@ -274,12 +295,13 @@ class Program:
         cells = [*self.trainable, *self.other]
 
         def forward(values: list, x: Any) -> list:
-            key = engine.key(0)
-            run = state.pure(lambda x: self._forward(x, training=True)[0], cells, key=key)
-            return run(values, x)[0]
+            with Frame(zip(cells, values, strict=True), key=engine.key(0)) as frame:
+                frame.strangers = self.strangers
+                return self._forward(x, training=True)[0]
 
         specs = [Spec(v.shape, v.dtype) for v in cells]
         self.traits = engine.traits(forward, specs, _specs(batch.x))
+        self._adopt_strangers()
 
 
 def on_device(cells: list[Variable], alone: bool = False) -> list:
@@ -319,16 +341,20 @@ class Predictor:
 
     def __init__(self, model: Any, eager: bool = False):
         self.model = model
-        self.cells: list[Variable] = model.variables
+        self.own: list[Variable] = model.variables
+        self.cells = self.own
+        self.strangers: dict[Variable, None] = {}  # read by a function of the user's
         self.draws = False
         self.changed: list[Variable] = []
         self.checked: set[tuple] = set()
+        self.eager = eager
         self._run = self._forward if eager else engine.jit(self._forward)
 
     def _forward(self, values: list, x: Any, key: Any) -> tuple[Any, list]:
         """Outputs, and new values of what the call assigned (the state of a stateful layer)."""
         bound = dict(zip(self.cells, values, strict=True))
         with Frame(bound, False, engine.key(0) if key is None else key) as frame:
+            frame.strangers = self.strangers
             outputs = self.model(x, training=False)
         self.draws = self.draws or frame.draws.count > 0
         self.changed = [v for v in self.cells if frame.bound[v] is not bound[v]]
@@ -346,6 +372,10 @@ class Predictor:
                 outputs, news = self._run(values, x, engine.key(state.seeds.next()))
             if news:
                 _write(self.changed, news)
+            if self.strangers:  # the first trace found them; later ones are given their values
+                self.cells = _distinct([*self.cells, *self.strangers])
+                self.strangers.clear()
+                self._run = self._forward if self.eager else engine.jit(self._forward)
         return outputs
 
     def small(self, x: Any, limit: int) -> np.ndarray | None:

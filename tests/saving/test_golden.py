@@ -12,8 +12,9 @@ import pytest
 from cornu import models, saving, tree
 
 FOLDER = Path(__file__).parents[1] / "golden" / "3.15.1"
-CASES = ["cnn_train-tf", "dict_io-tf", "model_in_sequential-tf", "opt_adam_ema-tf"]
-TRAINED = [case for case in CASES if case != "dict_io-tf"]
+TRAINED = ["cnn_train-tf", "model_in_sequential-tf", "opt_adam_ema-tf"]
+RECURRENT = ["bidirectional-tf", "convlstm-tf", "lstm_bank-tf", "rnn_cells-tf", "simplernn_bank-tf"]
+CASES = [*TRAINED, "dict_io-tf", *RECURRENT]
 
 
 @pytest.fixture(params=CASES)

@@ -1,8 +1,4 @@
-"""Pictures of training: learning curves, confusion matrices, grids of images.
-
-Each function draws with matplotlib (the extra `plot`) and returns the figure; with a path it also
-writes the picture.
-"""
+"""Pictures of training and its results: learning curves, confusion matrices, grids of images."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,23 +7,7 @@ from typing import Any
 import numpy as np
 
 from cornu.errors import UsageError
-
-
-def _figure(width: float, height: float) -> Any:
-    """A figure that needs no screen. Raises ImportError with the way to get matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            'Pictures need matplotlib: pip install "cornu[plot]" or pip install matplotlib.'
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _done(figure: Any, path: str | Path | None) -> Any:
-    if path is not None:
-        figure.savefig(path, dpi=120)
-    return figure
+from cornu.visualization.figures import finished, new_figure
 
 
 def plot_history(history: Any, path: str | Path | None = None) -> Any:
@@ -41,7 +21,7 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
     names = [name for name in logs if not name.startswith("val_")]
     if not names:
         raise UsageError("E-HISTORY", "the history is empty: fit the model first.")
-    figure = _figure(5 * len(names), 3.5)
+    figure = new_figure(5 * len(names), 3.5)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         epochs = np.arange(1, len(logs[name]) + 1)
         axes.plot(epochs, logs[name], label="training")
@@ -51,7 +31,7 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
         axes.set(title=name, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend()
-    return _done(figure, path)
+    return finished(figure, path)
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np.ndarray:
@@ -83,7 +63,7 @@ def plot_confusion_matrix(
     """The confusion matrix with its counts written in."""
     matrix = confusion_matrix(y_true, y_pred, classes)
     count = len(matrix)
-    figure = _figure(1.5 + 0.5 * count, 1.2 + 0.5 * count)
+    figure = new_figure(1.5 + 0.5 * count, 1.2 + 0.5 * count)
     axes = figure.subplots()
     axes.imshow(np.log1p(matrix), cmap="Blues")
     for row in range(count):
@@ -99,7 +79,7 @@ def plot_confusion_matrix(
                     color="white" if dark else "black",
                 )
     axes.set(xlabel="predicted", ylabel="true", xticks=range(count), yticks=range(count))
-    return _done(figure, path)
+    return finished(figure, path)
 
 
 def plot_images(
@@ -127,7 +107,7 @@ def plot_images(
             f"images must have shape (n, height, width[, channels]); got {images.shape}.",
         )
     rows = -(-len(images) // columns)
-    figure = _figure(1.2 * columns, 1.45 * rows)
+    figure = new_figure(1.2 * columns, 1.45 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
         axes.axis("off")
@@ -136,4 +116,4 @@ def plot_images(
         if titles is not None:
             red = wrong is not None and wrong[i]
             axes.set_title(titles[i], fontsize=9, color="crimson" if red else "black")
-    return _done(figure, path)
+    return finished(figure, path)
