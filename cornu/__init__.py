@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cornu import (
         activations,
+        backend,
         callbacks,
         config,
         constraints,
@@ -75,6 +76,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",

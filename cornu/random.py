@@ -13,7 +13,7 @@ from cornu import engine, state
 from cornu.config import Configurable, field
 from cornu.errors import UsageTypeError, shown
 from cornu.graph import op
-from cornu.ops import nn
+from cornu.ops import networks
 from cornu.ops import random as draws
 from cornu.state import Variable
 
@@ -160,7 +160,7 @@ def dropout(
 
     See `ops.dropout` for `noise_shape`.
     """
-    return nn.dropout(inputs, rate, noise_shape, _key(seed))
+    return networks.dropout(inputs, rate, noise_shape, _key(seed))
 
 
 @op

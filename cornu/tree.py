@@ -90,3 +90,111 @@ def describe(tree: Any) -> str:
         return "{" + ", ".join(f'"{k}": {describe(tree[k])}' for k in _keys(tree)) + "}"
     inside = ", ".join(describe(child) for child in tree)
     return f"[{inside}]" if isinstance(tree, list) else f"({inside})"
+
+
+# ---------------------------------------------------------------- under the names of `keras.tree`
+
+
+class MAP_TO_NONE:
+    """What a function given to `traverse` returns to put None in a subtree's place."""
+
+
+flatten = leaves
+
+
+def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
+    """For every leaf (path, leaf), the path a tuple of keys and indices."""
+    return list(zip(paths(structure), leaves(structure), strict=True))
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
+    """The structure of `structure` with the values of `flat_sequence` for leaves.
+
+    Raises UsageError where there are more or fewer values than leaves.
+    """
+    values, wanted = list(flat_sequence), len(leaves(structure))
+    if len(values) != wanted:
+        raise UsageError(
+            "E-STRUCTURE",
+            f"{describe(structure)} has {wanted} leaves; {len(values)} values were given.",
+        )
+    return fill(structure, values)
+
+
+def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any) -> Any:
+    """`func` over what `structures` hold where `shallow_structure` has its leaves.
+
+    Raises UsageError where one of them does not have that structure at its top.
+    """
+    if not is_nested(shallow_structure):
+        return func(*structures)
+    for other in structures:
+        if _shape(other) != _shape(shallow_structure):
+            raise UsageError(
+                "E-STRUCTURE",
+                f"two nested structures differ: {describe(shallow_structure)} against "
+                f"{describe(other)}.",
+            )
+    rows = zip(children(shallow_structure), *map(children, structures), strict=True)
+    return _rebuild(
+        shallow_structure, [map_structure_up_to(one, func, *others) for one, *others in rows]
+    )
+
+
+def map_shape_structure(func: Callable, structure: Any) -> Any:
+    """`func` over shapes: lists and tuples of whole numbers and None are leaves."""
+    if not is_nested(structure) or _is_shape(structure):
+        return func(structure)
+    return _rebuild(structure, [map_shape_structure(func, one) for one in children(structure)])
+
+
+def _is_shape(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) and all(d is None or hasattr(d, "__index__") for d in x)
+
+
+def assert_same_structure(a: Any, b: Any) -> None:
+    """Raise UsageError where two structures differ, in kind of container too."""
+    same_kind = type(a) is type(b) or (isinstance(a, Mapping) and isinstance(b, Mapping))
+    if is_nested(a) != is_nested(b) or (
+        is_nested(a) and not (same_kind and _shape(a) == _shape(b))
+    ):
+        raise UsageError(
+            "E-STRUCTURE", f"two nested structures differ: {describe(a)} against {describe(b)}."
+        )
+    if is_nested(a):
+        for one, other in zip(children(a), children(b), strict=True):
+            assert_same_structure(one, other)
+
+
+def assert_same_paths(a: Any, b: Any) -> None:
+    """Raise UsageError where the leaves of two structures have other paths; kinds may differ."""
+    if set(paths(a)) != set(paths(b)):
+        raise UsageError(
+            "E-STRUCTURE", f"the paths of two structures differ: {paths(a)} against {paths(b)}."
+        )
+
+
+def lists_to_tuples(structure: Any) -> Any:
+    """The structure with tuples for its lists."""
+    if not is_nested(structure):
+        return structure
+    made = [lists_to_tuples(one) for one in children(structure)]
+    return tuple(made) if isinstance(structure, list) else _rebuild(structure, made)
+
+
+def traverse(func: Callable, structure: Any, top_down: bool = True) -> Any:
+    """`func` on every part of a structure, and what it returns in the part's place.
+
+    Where it returns None the part stays (and top-down its own parts are visited);
+    `MAP_TO_NONE` stands for None.
+    """
+    if top_down:
+        found = func(structure)
+        if found is not None:
+            return None if found is MAP_TO_NONE else found
+    if is_nested(structure):
+        structure = _rebuild(structure, [traverse(func, x, top_down) for x in children(structure)])
+    if top_down:
+        return structure
+    found = func(structure)
+    return structure if found is None else None if found is MAP_TO_NONE else found

@@ -196,8 +196,9 @@ def learning_phase() -> Any:
     if not outside():
         return int(state.training())
     if held.phase_tensor is None:
-        held.phase_tensor = graph.record(_phase, (), {})
-        held.phase_tensor.name = "keras_learning_phase"
+        made: Tensor = graph.record(_phase, (), {})
+        made.name = "keras_learning_phase"
+        held.phase_tensor = made
     return held.phase_tensor
 
 

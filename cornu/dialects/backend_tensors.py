@@ -1,5 +1,6 @@
 """Placeholders, variables and new arrays of `K`; what one can ask of them; random draws."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -238,7 +239,7 @@ def count_params(x: Any) -> int:
     sizes = int_shape(x)
     if None in sizes:
         raise UsageError("E-SHAPE-UNKNOWN", f"K.count_params needs a known shape; got {sizes}.")
-    return int(np.prod(sizes, dtype=int))
+    return math.prod(n for n in sizes if n is not None)
 
 
 def is_keras_tensor(x: Any) -> bool:
@@ -296,21 +297,6 @@ def dense(x: Any) -> Any:
 # ---------------------------------------------------------------- random draws
 
 
-def _key(seed: int | None, turn: Any) -> Any:
-    """A key for this turn of a draw with a seed of its own, else the computation's next one."""
-    return state.draw_key() if seed is None else engine.fold(engine.key(seed), turn)
-
-
-@recorded(sizes=("shape",), draws=True)
-def _draw(kind: str, shape: Any, a: Any, b: Any, dtype: str, seed: int | None, turn: Any) -> Any:
-    key, shape = _key(seed, turn), numbers(shape)
-    if kind == "binomial":
-        return engine.cast(engine.uniform(key, shape, 0.0, 1.0, "float32") < a, dtype)
-    if kind == "uniform" and not dtype.startswith(("float", "bfloat")):
-        return draws.randint(shape, int(a), int(b), dtype, key)
-    return getattr(draws, kind)(shape, a, b, dtype, key)
-
-
 class Turns(Cell):
     """How often a draw with a seed has been made: `K.function` counts it on."""
 
@@ -319,13 +305,102 @@ class Turns(Cell):
         self.trainable = False
 
 
+def _sample(key: Any, kind: str, shape: tuple, a: Any, b: Any, dtype: str) -> Any:
+    if kind == "binomial":
+        return engine.cast(engine.uniform(key, shape, 0.0, 1.0, "float32") < a, dtype)
+    if kind == "uniform" and dtype not in settings.FLOATS:
+        return draws.randint(shape, int(a), int(b), dtype, key)
+    return getattr(draws, kind)(shape, a, b, dtype, key)
+
+
+@recorded(sizes=("shape",), draws=True)
+def _draw(kind: str, shape: Any, a: Any, b: Any, dtype: str, seed: int | None, turn: Any) -> Any:
+    key = state.draw_key() if seed is None else engine.fold(engine.key(seed), turn)
+    return _sample(key, kind, numbers(shape), a, b, dtype)
+
+
 def _drawn(kind: str, shape: Any, a: Any, b: Any, dtype: str | None, seed: int | None) -> Any:
-    """Within a computation a seed is mixed with the computation's key: each step draws anew."""
+    """A Tensor that is drawn anew at each run; within a computation an array.
+
+    With a seed, the draws of a Tensor are the same sequence in each process. Within a computation
+    the seed is mixed with the computation's own key, so that each training step draws anew.
+    """
     dtype = dtype_named(dtype)
     if not outside():
-        key = state.draw_key(seed)
-        shape = numbers(shape)
-        return _draw.__wrapped__(kind, shape, a, b, dtype, 0, 0) if key is None else _with(
-            key, kind, shape, a, b, dtype
-        )
+        return _sample(state.draw_key(seed), kind, numbers(shape), a, b, dtype)
+    seed = None if seed is None else int(seed)
     return _draw(kind, shape, a, b, dtype, seed, 0 if seed is None else Turns())
+
+
+@spelt
+def random_normal(
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> Any:
+    """Draws from the normal distribution."""
+    return _drawn("normal", shape, mean, stddev, dtype, seed)
+
+
+@spelt
+def random_uniform(
+    shape: Any,
+    minval: Any = 0.0,
+    maxval: Any = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> Any:
+    """Even draws from [minval, maxval)."""
+    return _drawn("uniform", shape, minval, maxval, dtype, seed)
+
+
+@spelt
+def random_binomial(
+    shape: Any, p: Any = 0.0, dtype: str | None = None, seed: int | None = None
+) -> Any:
+    """1 with probability `p`, else 0."""
+    return _drawn("binomial", shape, p, None, dtype, seed)
+
+
+@spelt
+def truncated_normal(
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: str | None = None,
+    seed: int | None = None,
+) -> Any:
+    """Draws from the normal distribution, those beyond 2 deviations drawn again."""
+    return _drawn("truncated_normal", shape, mean, stddev, dtype, seed)
+
+
+def _generator(seed: int | None) -> np.random.Generator:
+    return np.random.default_rng(state.seeds.next() if seed is None else seed)
+
+
+def random_normal_variable(
+    shape: Any,
+    mean: float,
+    scale: float,
+    dtype: str | None = None,
+    name: str | None = None,
+    seed: int | None = None,
+) -> Variable:
+    """A Variable that begins with draws from the normal distribution of deviation `scale`."""
+    values = _generator(seed).normal(mean, scale, numbers(shape))
+    return Cell(values, dtype_named(dtype), name)
+
+
+def random_uniform_variable(
+    shape: Any,
+    low: float,
+    high: float,
+    dtype: str | None = None,
+    name: str | None = None,
+    seed: int | None = None,
+) -> Variable:
+    """A Variable that begins with even draws from [low, high)."""
+    values = _generator(seed).uniform(low, high, numbers(shape))
+    return Cell(values, dtype_named(dtype), name)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from cornu.errors import UsageError, listed, shown, suggestion
 
 GENERATIONS = ("0.3", "1.0", "1.2", "2.0", "2.2", "2.3", "3")
-"""In order of time. Each stands for its last release: "0.3" for 0.3.3, "2.0" for 2.0.6."""
+"""In order of time; they mean what 0.3.3, 1.0.8, 1.2.2, 2.0.8, 2.2.4, 2.3.1 and 3.15 did."""
 
 _within: ContextVar[str | None] = ContextVar("generation", default=None)
 

@@ -404,7 +404,17 @@ class Layer(Places, Configurable):
     # ---------------------------------------------------------------- losses
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar (or its sum) to the loss, from within `call`."""
+        """Add a scalar (or its sum) to the loss, from within `call`.
+
+        Raises UsageError for a symbolic Tensor, which belongs to a graph and to no call.
+        """
+        if graph.is_symbolic(loss):
+            raise UsageError(
+                "E-SYMBOLIC",
+                f'"{self.name}".add_loss takes what a call computes; got {shown(loss)}. Call '
+                "self.add_loss in the call of a layer, or make the loss an output: Model(inputs, "
+                "[outputs, loss]), with loss=lambda y_true, y_pred: y_pred for it.",
+            )
         frame = state.frame()
         if frame is not None:
             frame.losses.extend(engine.np.sum(x) for x in tree.leaves(loss))

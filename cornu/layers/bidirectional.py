@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 from cornu import config, engine, ops
-from cornu.config import OneOf
+from cornu.config import OneOf, field
 from cornu.errors import UsageError, shown
 from cornu.layers.base import Layer
 from cornu.layers.recurrent import Recurrent, require_sequences
@@ -50,7 +50,7 @@ class Bidirectional(Wrapper):
     """
 
     merge_mode: Annotated[str | None, OneOf(*MERGES)] = "concat"
-    backward_layer: Any = None
+    backward_layer: Any = field(default=None, kw_only=True)
 
     options = (*Wrapper.options, "weights")
 

@@ -6,7 +6,7 @@ A cell is any layer with `state_size` (a number, or a list of them) and
 
 from typing import Any
 
-from cornu import engine, tree
+from cornu import engine, state, tree
 from cornu.errors import UsageError, shown
 from cornu.layers.base import Layer
 from cornu.layers.signature import call_signature
@@ -32,9 +32,15 @@ def call_cell(cell: Any, inputs: Any, states: Any, training: Any, **more: Any) -
         more["training"] = training
     given = states if isinstance(states, (list, tuple)) else [states]
     output, new = cell(inputs, list(given), **more)
-    if not isinstance(new, (list, tuple)):
-        new = [new]
-    return output, tree.fill(states, tree.leaves(new))
+    made = tree.leaves(new)
+    wanted = len(tree.leaves(states))
+    if len(made) != wanted:
+        raise UsageError(
+            "E-CELL",
+            f'{type(cell).__name__} "{cell.name}" got {wanted} states and returned {len(made)}: '
+            "return (output, [new states]), one for each in state_size.",
+        )
+    return output, tree.fill(states, made)
 
 
 def output_size(cell: Any) -> Any:
@@ -104,7 +110,8 @@ class StackedRNNCells(Layer):
     def build(self, input_shape: Any) -> None:
         for cell in self.cells:
             if not cell.built:
-                cell.build(input_shape)
+                with state.within(path=self._path()):
+                    cell.build(input_shape)
             size = output_size(cell)
             input_shape = (input_shape[0], *(size if isinstance(size, (list, tuple)) else [size]))
 

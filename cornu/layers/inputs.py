@@ -115,6 +115,22 @@ def _sizes(shape: Any, name: str) -> tuple[int | None, ...]:
     return tuple(None if size is None else int(size) for size in shape)
 
 
+def _require_like(tensor: Tensor, shape: Any, batch_shape: Any, dtype: str | None) -> None:
+    """Raise UsageError where what is said of an input is not so of the Tensor it begins at."""
+    said = None if shape is None else tuple(shape)
+    whole = None if batch_shape is None else tuple(batch_shape)
+    if said not in (None, tensor.shape[1:]) or whole not in (None, tensor.shape):
+        raise UsageError(
+            "E-INPUT-SHAPE",
+            f"Input(tensor=…) has the Tensor's shape {tensor.shape}; got shape={shown(said)}, "
+            f"batch_shape={shown(whole)}. Leave them out.",
+        )
+    if dtype not in (None, tensor.dtype):
+        raise UsageError(
+            "E-DTYPE", f"Input(tensor=…) has the Tensor's dtype {tensor.dtype}; got {dtype}."
+        )
+
+
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
@@ -152,6 +168,7 @@ def Input(
             raise UsageTypeError(
                 "E-TYPE", f"Input(tensor=…) takes a symbolic Tensor; got {shown(tensor)}."
             )
+        _require_like(tensor, shape, batch_shape, dtype)
         return tensor
     layer = InputLayer(
         shape=shape,

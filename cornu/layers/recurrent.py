@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from cornu import engine, graph, ops, state, tree
-from cornu.config import attribute, field, snake
+from cornu.config import Field, attribute, field, snake
 from cornu.errors import UsageError
 from cornu.fields import Regularizer
 from cornu.graph import Tensor
@@ -37,6 +37,19 @@ from cornu.state import Variable
 __all__ = ["GRU", "LSTM", "RNN", "Recurrent", "SimpleRNN"]
 
 
+OVER_TIME = (
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "reset_after",
+    "use_cudnn",
+    "zero_output_for_mask",
+)
+"""Constructor arguments of recurrent layers that come last, in Keras's order."""
+
+
 class Recurrent(Layer):
     """What all recurrent layers share: how they go over time and what they return.
 
@@ -51,16 +64,32 @@ class Recurrent(Layer):
             before it.
     """
 
-    return_sequences: bool = field(default=False, kw_only=True)
-    return_state: bool = field(default=False, kw_only=True)
-    go_backwards: bool = field(default=False, kw_only=True)
-    stateful: bool = field(default=False, kw_only=True)
-    unroll: bool = field(default=False, kw_only=True)
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    unroll: bool = False
     zero_output_for_mask: bool = field(default=False, kw_only=True)
 
     supports_masking = True
+    over_time: ClassVar[tuple[str, ...]] = OVER_TIME
     cell: Any = attribute()
     states: Any = attribute()
+
+    @classmethod
+    def ordered_fields(
+        cls, inherited: dict[str, Field], declared: dict[str, Field]
+    ) -> dict[str, Field]:
+        """First the cell or what it takes, then how it goes over time."""
+        own = {**inherited, **declared}
+        over_time = {name: own.pop(name) for name in cls.over_time if name in own}
+        regularizer = own.pop("activity_regularizer")
+        ordered: dict[str, Field] = {}
+        for name, one in own.items():
+            ordered[name] = one
+            if name == "bias_regularizer":
+                ordered["activity_regularizer"] = regularizer
+        return {**ordered, "activity_regularizer": regularizer, **over_time}
 
     def set_up(self) -> None:
         """Ask for sequences."""
@@ -192,6 +221,12 @@ class Recurrent(Layer):
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
         if self.stateful:
             self._require_rows(x.shape[0])
+        if mask is not None and mask.shape[:2] != x.shape[:2]:
+            raise UsageError(
+                "E-MASK",
+                f'{type(self).__name__} "{self.name}": a mask of shape {tuple(mask.shape)} does '
+                f"not fit inputs of (batch, time) = {x.shape[:2]}.",
+            )
         begin = self._begin(begin, x)
         x = self.inward(x, 2)
         swapped = engine.np.swapaxes(x, 0, 1)  # (time, batch, ...)
@@ -286,7 +321,7 @@ class Recurrent(Layer):
         """The cell called step by step; what it assigns goes on from step to step."""
         frame: Any = state.frame()
         moving = [v for v in self.cell.variables if not v.trainable]
-        key = state.draw_key() if training else None
+        key = _key_of_steps(frame, training)
         more = {} if constants is None else {"constants": list(constants)}
 
         def once(carry: tuple, given: tuple) -> tuple:
@@ -297,6 +332,7 @@ class Recurrent(Layer):
             with state.within(bound=bound, losses=[], masks={}, key=own_key) as inner:
                 output, new = call_cell(self.cell, x, states, training, **more)
                 losses = list(inner.losses)
+            new = self._fitted(new, states)
             after = [inner.bound[v] for v in moving]
             if kept is not None:
                 output = self._held(output, states, kept)
@@ -304,7 +340,8 @@ class Recurrent(Layer):
             return (new, after), (output, losses)
 
         numbers = engine.np.arange(x.shape[0])
-        carry = (begin, [v.value for v in moving])
+        with state.within(dtype=None):  # in their own dtypes, which mixed precision leaves them
+            carry = (begin, [v.value for v in moving])
         (last, after), (outputs, losses) = engine.scan(once, carry, (numbers, x, mask), **how)
         for variable, value in zip(moving, after, strict=True):
             variable.assign(value)
@@ -312,6 +349,17 @@ class Recurrent(Layer):
         if not self.return_sequences:
             outputs = tree.map_structure(lambda y: y[0 if self.go_backwards else -1], outputs)
         return outputs, last
+
+    def _fitted(self, new: Any, states: list) -> Any:
+        """New states in the dtypes of the old. Raises UsageError where shapes differ."""
+        shapes = [[tuple(s.shape) for s in tree.leaves(these)] for these in (states, new)]
+        if shapes[0] != shapes[1]:
+            raise UsageError(
+                "E-CELL",
+                f'{type(self).__name__} "{self.name}": {type(self.cell).__name__} must return new '
+                f"states with the shapes of the old ones, {shapes[0]}; got {shapes[1]}.",
+            )
+        return tree.map_structure(lambda n, s: engine.cast(n, str(s.dtype)), new, states)
 
     def _held(self, output: Any, states: list, kept: Any) -> Any:
         """The output where a step counts; elsewhere zero, or that before it (the first state)."""
@@ -336,7 +384,7 @@ class Recurrent(Layer):
 
 def require_sequences(layer: Layer, x: Any) -> None:
     """Say it where the layer before, that made Tensor `x`, returns only its last step."""
-    before = x.node.op if isinstance(x, Tensor) and x.node is not None else None
+    before: Any = x.node.op if isinstance(x, Tensor) and x.node is not None else None
     wanted: Any = layer.input_spec
     if getattr(before, "return_sequences", True) or x.ndim != wanted[0].ndim - 1:
         return
@@ -354,6 +402,19 @@ def _output_state(cell: Any, states: Any) -> Any:
     return tree.leaves(states)[0]
 
 
+def _key_of_steps(frame: state.Frame, training: Any) -> Any:
+    """What the keys of all steps come from, apart from all other draws; None where none is known.
+
+    Outside of a computation the process's seeds are asked only in training.
+    """
+    if frame.key is not None:
+        return engine.fold(frame.key, STEPS)
+    return state.draw_key() if training else None
+
+
+STEPS = 0x53544550  # a number that no count of draws reaches
+
+
 def _plain_cells(cell: Any) -> list[Cell]:
     """The cells that a fast loop can run, or none: their own `call`, and no layers inside."""
     cells = cell.cells if type(cell) is StackedRNNCells else [cell]
@@ -367,11 +428,16 @@ def _plain_loop(
     cell: Cell, x: Any, states: tuple, mask: Any, training: Any, every: bool, how: dict
 ) -> tuple:
     """Outputs of all steps where asked, and last states. `x`: (time, batch, ...)."""
-    noise = cell.draw(x[0], states, training)
-    x = x if noise.inputs is None else x * noise.inputs
-    time, batch = x.shape[:2]
-    projected = cell.project(engine.np.reshape(x, (time * batch, *x.shape[2:])))
-    projected = engine.np.reshape(projected, (time, batch, *projected.shape[1:]))
+    x, states = cell._cast((x, states))
+    with state.within(**cell._scene(state.frame(), None)):
+        noise = cell.draw(x[0], states, training)
+        x = x if noise.inputs is None else x * noise.inputs
+        time, batch = x.shape[:2]
+        rows = cell.project(engine.np.reshape(x, (time * batch, *x.shape[2:])))
+        projected = tree.map_structure(
+            lambda y: engine.np.reshape(y, (time, batch, *y.shape[1:])), rows
+        )
+        kernels = cell.kernels()
 
     def step(x: Any, kept: Any, noise: Any, states: tuple, dot: Callable) -> tuple:
         new = cell.step(x, states, dot, noise)
@@ -379,7 +445,7 @@ def _plain_loop(
             return new
         return _chosen(kept, new, states)
 
-    given = (projected, mask, noise.states, states, cell.kernels())
+    given = (projected, mask, noise.states, states, kernels)
     return recurrence(step, cell.product, *given, every=every, **how)
 
 
@@ -420,7 +486,8 @@ class RNN(Recurrent):
         (None, 4)
     """
 
-    cell: Any
+    cell: Any  # pyright: ignore[reportGeneralTypeIssues]
+    zero_output_for_mask: bool = False
 
     def set_up(self) -> None:
         """Stack a list of cells; check that it is a cell."""
@@ -439,7 +506,7 @@ class OfCell(Recurrent):
     """A recurrent layer named after its cell: it takes the cell's arguments and makes it."""
 
     cell_class: ClassVar[type[Cell]]
-    activity_regularizer: Regularizer = field(default=None, kw_only=True)
+    activity_regularizer: Regularizer = None
 
     def set_up(self) -> None:
         """Make the cell."""
@@ -461,6 +528,7 @@ class SimpleRNN(OfCell, SimpleRNNFields):
         return_sequences and the rest: as in `LSTM`.
     """
 
+    over_time = (*OVER_TIME, "seed")
     cell_class = SimpleRNNCell
 
 
@@ -478,7 +546,7 @@ class GRU(OfCell, GRUFields):
     """
 
     cell_class = GRUCell
-    use_cudnn: Any = field(default="auto", kw_only=True, config=False)
+    use_cudnn: Any = field(default="auto", config=False)
 
 
 class LSTM(OfCell, LSTMFields):
@@ -510,4 +578,4 @@ class LSTM(OfCell, LSTMFields):
     """
 
     cell_class = LSTMCell
-    use_cudnn: Any = field(default="auto", kw_only=True, config=False)
+    use_cudnn: Any = field(default="auto", config=False)

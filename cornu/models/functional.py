@@ -41,7 +41,9 @@ class Graph:
     @property
     def variables(self) -> list[Variable]:
         """Variables that are read by ops of the graph, and not by a layer."""
-        found = [v for node in self.plan for v in node.variables]
+        found = [v for node in self.plan for v in _read_by_op(node)]
+        if not found:  # no walk through the layers: in a tower of models each level would walk all
+            return []
         layered = {v for layer in self.layers for v in layer.variables}
         return [v for v in dict.fromkeys(found) if v not in layered]
 
@@ -80,6 +82,13 @@ class Graph:
                 f"Pass x=[{', '.join(wanted)}] or a dict by name.",
             )
         return tree.fill(self.inputs, leaves)
+
+
+def _read_by_op(node: Node) -> list[Variable]:
+    """Variables that a Node reads otherwise than as weights of its layer."""
+    if not isinstance(node.op, Layer):
+        return node.variables
+    return [x for x in tree.leaves((node.args, node.kwargs)) if isinstance(x, Variable)]
 
 
 def _of_rank(value: Any, tensor: Tensor) -> Any:

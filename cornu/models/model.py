@@ -112,8 +112,10 @@ class Model(Layer):
     @property
     def mixes_rows(self) -> bool:
         """Whether, in inference, one row of a batch might influence another."""
-        ours = type(self).call.__module__.startswith("cornu.")
-        return not ours or any(x.mixes_rows for x in self.all_layers() if x is not self)
+        if not type(self).call.__module__.startswith("cornu."):
+            return True
+        plain = Model.mixes_rows  # models inside say what their layers say, which are here as well
+        return any(x.mixes_rows for x in self.all_layers() if type(x).mixes_rows is not plain)
 
     def sublayers(self) -> list[Layer]:
         """Layers of the graph in Keras's order, then those in attributes."""

@@ -1,12 +1,17 @@
 """Functions on arrays that record themselves when given a symbolic Tensor: `keras.ops`.
 
-Each module lists its own public names; random draws are in `cornu.random`.
+Each module lists its own public names; random draws are in `cornu.random`. The namespaces
+`ops.image`, `ops.linalg`, `ops.nn` and `ops.numpy` are loaded when one is first named.
 """
 
+import importlib
+from typing import Any
+
 # ruff: noqa: F403
-from cornu.ops import image as image
 from cornu.ops.activation import *
 from cornu.ops.activation import __all__ as _activation
+from cornu.ops.arithmetic import *
+from cornu.ops.arithmetic import __all__ as _arithmetic
 from cornu.ops.array import *
 from cornu.ops.array import __all__ as _array
 from cornu.ops.attention import *
@@ -23,12 +28,10 @@ from cornu.ops.elements import *
 from cornu.ops.elements import __all__ as _elements
 from cornu.ops.functional import *
 from cornu.ops.functional import __all__ as _functional
-from cornu.ops.linalg import *
-from cornu.ops.linalg import __all__ as _linalg
-from cornu.ops.math import *
-from cornu.ops.math import __all__ as _math
-from cornu.ops.nn import *
-from cornu.ops.nn import __all__ as _nn
+from cornu.ops.matrices import *
+from cornu.ops.matrices import __all__ as _matrices
+from cornu.ops.networks import *
+from cornu.ops.networks import __all__ as _networks
 from cornu.ops.normalization import *
 from cornu.ops.normalization import __all__ as _normalization
 from cornu.ops.pieces import *
@@ -55,9 +58,9 @@ __all__ = sorted(  # pyright: ignore
         *_ctc,
         *_elements,
         *_functional,
-        *_linalg,
-        *_math,
-        *_nn,
+        *_matrices,
+        *_arithmetic,
+        *_networks,
         *_normalization,
         *_pieces,
         *_pooling,
@@ -67,3 +70,11 @@ __all__ = sorted(  # pyright: ignore
         *_statistics,
     }
 )
+
+NAMESPACES = ("image", "linalg", "nn", "numpy")
+
+
+def __getattr__(name: str) -> Any:
+    if name in NAMESPACES:
+        return importlib.import_module(f"cornu.ops.{name}")
+    raise AttributeError(f"module 'cornu.ops' has no attribute '{name}'")

@@ -12,8 +12,8 @@ from typing import Any
 from cornu import engine
 from cornu.errors import UsageError
 from cornu.graph import op
+from cornu.ops.arithmetic import tanh
 from cornu.ops.array import as_array, as_arrays, as_float
-from cornu.ops.math import tanh
 
 __all__ = [
     "celu",

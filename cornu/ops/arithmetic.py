@@ -1,17 +1,16 @@
 """Ops of arithmetic: element by element, reductions, products.
 
-Names and arguments are those of `keras.ops`. Families of one form are made by `_unary`, `_binary`
-and `_reduction` from the engine's NumPy-named namespace, which is looked up when an op is called.
+Names and arguments are those of `keras.ops`. Families of one form are made by `families`.
 Floats keep their dtype, whole numbers become `settings.floatx()` where the result is not whole.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from cornu import engine
 from cornu.errors import UsageError
 from cornu.graph import op
 from cornu.ops.array import as_array, as_arrays, as_float, dtype_named
+from cornu.ops.families import axes_of, binary, floats, reduction, unary
 
 __all__ = [
     "abs",
@@ -96,101 +95,59 @@ __all__ = [
     "var",
 ]
 
-# ---------------------------------------------------------------- families
-
-
-def _named(fn: Callable, name: str, doc: str) -> Callable:
-    fn.__name__ = fn.__qualname__ = name
-    fn.__doc__ = doc
-    return op(fn)
-
-
-def _unary(name: str, doc: str, take_in: Callable = as_float) -> Callable[[Any], Any]:
-    def fn(x: Any) -> Any:
-        return getattr(engine.np, name)(take_in(x))
-
-    return _named(fn, name, doc)
-
-
-def _binary(name: str, doc: str, floats: bool = False) -> Callable[[Any, Any], Any]:
-    def fn(x1: Any, x2: Any) -> Any:
-        x1, x2 = as_arrays(x1, x2)
-        if floats:
-            x1, x2 = _floats(x1, x2)
-        return getattr(engine.np, name)(x1, x2)
-
-    return _named(fn, name, doc)
-
-
-def _reduction(name: str, doc: str, take_in: Callable = as_array) -> Callable[..., Any]:
-    def fn(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return getattr(engine.np, name)(take_in(x), axis=_axes(axis), keepdims=keepdims)
-
-    return _named(fn, name, doc)
-
-
-def _floats(*values: Any) -> list:
-    """Operands as floats; Python numbers beside a float array stay weakly typed."""
-    return [x if isinstance(x, (bool, int, float)) else as_float(x) for x in values]
-
-
-def _axes(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
 # ---------------------------------------------------------------- element by element
 
-exp = _unary("exp", "e to the power of `x`.")
-expm1 = _unary("expm1", "exp(x) - 1, exact for small `x`.")
-log = _unary("log", "The natural logarithm.")
-log1p = _unary("log1p", "log(1 + x), exact for small `x`.")
-log2 = _unary("log2", "The logarithm to base 2.")
-log10 = _unary("log10", "The logarithm to base 10.")
-sqrt = _unary("sqrt", "The square root.")
-cos = _unary("cos", "The cosine, of radians.")
-sin = _unary("sin", "The sine, of radians.")
-tan = _unary("tan", "The tangent, of radians.")
-arccos = _unary("arccos", "The angle from 0 to pi whose cosine is `x`.")
-arcsin = _unary("arcsin", "The angle from -pi/2 to pi/2 whose sine is `x`.")
-arctan = _unary("arctan", "The angle from -pi/2 to pi/2 whose tangent is `x`.")
-cosh = _unary("cosh", "The hyperbolic cosine.")
-sinh = _unary("sinh", "The hyperbolic sine.")
-tanh = _unary("tanh", "The hyperbolic tangent.")
-arccosh = _unary("arccosh", "The inverse of cosh, >= 0.")
-arcsinh = _unary("arcsinh", "The inverse of sinh.")
-arctanh = _unary("arctanh", "The inverse of tanh.")
-floor = _unary("floor", "The largest whole number not above `x`, as a float.")
-ceil = _unary("ceil", "The smallest whole number not below `x`, as a float.")
-negative = _unary("negative", "-x.", as_array)
-absolute = _unary("absolute", "`x` without its sign.", as_array)
-sign = _unary("sign", "-1, 0 or 1, as `x` is below, at or above 0.", as_array)
-square = _unary("square", "x * x.", as_array)
-isnan = _unary("isnan", "Where `x` is no number.", as_array)
-isinf = _unary("isinf", "Where `x` is infinite.", as_array)
-isfinite = _unary("isfinite", "Where `x` is neither infinite nor NaN.", as_array)
-logical_not = _unary("logical_not", "Where `x` is false or 0.", as_array)
+exp = unary("exp", "e to the power of `x`.")
+expm1 = unary("expm1", "exp(x) - 1, exact for small `x`.")
+log = unary("log", "The natural logarithm.")
+log1p = unary("log1p", "log(1 + x), exact for small `x`.")
+log2 = unary("log2", "The logarithm to base 2.")
+log10 = unary("log10", "The logarithm to base 10.")
+sqrt = unary("sqrt", "The square root.")
+cos = unary("cos", "The cosine, of radians.")
+sin = unary("sin", "The sine, of radians.")
+tan = unary("tan", "The tangent, of radians.")
+arccos = unary("arccos", "The angle from 0 to pi whose cosine is `x`.")
+arcsin = unary("arcsin", "The angle from -pi/2 to pi/2 whose sine is `x`.")
+arctan = unary("arctan", "The angle from -pi/2 to pi/2 whose tangent is `x`.")
+cosh = unary("cosh", "The hyperbolic cosine.")
+sinh = unary("sinh", "The hyperbolic sine.")
+tanh = unary("tanh", "The hyperbolic tangent.")
+arccosh = unary("arccosh", "The inverse of cosh, >= 0.")
+arcsinh = unary("arcsinh", "The inverse of sinh.")
+arctanh = unary("arctanh", "The inverse of tanh.")
+floor = unary("floor", "The largest whole number not above `x`, as a float.")
+ceil = unary("ceil", "The smallest whole number not below `x`, as a float.")
+negative = unary("negative", "-x.", as_array)
+absolute = unary("absolute", "`x` without its sign.", as_array)
+sign = unary("sign", "-1, 0 or 1, as `x` is below, at or above 0.", as_array)
+square = unary("square", "x * x.", as_array)
+isnan = unary("isnan", "Where `x` is no number.", as_array)
+isinf = unary("isinf", "Where `x` is infinite.", as_array)
+isfinite = unary("isfinite", "Where `x` is neither infinite nor NaN.", as_array)
+logical_not = unary("logical_not", "Where `x` is false or 0.", as_array)
 
-add = _binary("add", "x1 + x2.")
-subtract = _binary("subtract", "x1 - x2.")
-multiply = _binary("multiply", "x1 * x2.")
-divide = _binary("divide", "x1 / x2, always floats.", floats=True)
-true_divide = _binary("true_divide", "x1 / x2, always floats.", floats=True)
-floor_divide = _binary("floor_divide", "The floor of x1 / x2.")
-mod = _binary("mod", "What remains of `x1` after floor division, with the sign of `x2`.")
-power = _binary("power", "`x1` to the power of `x2`.")
-maximum = _binary("maximum", "The larger of two elements; NaN where one is.")
-minimum = _binary("minimum", "The smaller of two elements; NaN where one is.")
-arctan2 = _binary("arctan2", "The angle of the point (x2, x1), from -pi to pi.", floats=True)
-logaddexp = _binary("logaddexp", "log(exp(x1) + exp(x2)), safe for large values.", floats=True)
-equal = _binary("equal", "Where x1 == x2.")
-not_equal = _binary("not_equal", "Where x1 != x2.")
-less = _binary("less", "Where x1 < x2.")
-less_equal = _binary("less_equal", "Where x1 <= x2.")
-greater = _binary("greater", "Where x1 > x2.")
-greater_equal = _binary("greater_equal", "Where x1 >= x2.")
-logical_and = _binary("logical_and", "Where both hold.")
-logical_or = _binary("logical_or", "Where one holds at least.")
-logical_xor = _binary("logical_xor", "Where one holds and not the other.")
+add = binary("add", "x1 + x2.")
+subtract = binary("subtract", "x1 - x2.")
+multiply = binary("multiply", "x1 * x2.")
+divide = binary("divide", "x1 / x2, always floats.", whole=False)
+true_divide = binary("true_divide", "x1 / x2, always floats.", whole=False)
+floor_divide = binary("floor_divide", "The floor of x1 / x2.")
+mod = binary("mod", "What remains of `x1` after floor division, with the sign of `x2`.")
+power = binary("power", "`x1` to the power of `x2`.")
+maximum = binary("maximum", "The larger of two elements; NaN where one is.")
+minimum = binary("minimum", "The smaller of two elements; NaN where one is.")
+arctan2 = binary("arctan2", "The angle of the point (x2, x1), from -pi to pi.", whole=False)
+logaddexp = binary("logaddexp", "log(exp(x1) + exp(x2)), safe for large values.", whole=False)
+equal = binary("equal", "Where x1 == x2.")
+not_equal = binary("not_equal", "Where x1 != x2.")
+less = binary("less", "Where x1 < x2.")
+less_equal = binary("less_equal", "Where x1 <= x2.")
+greater = binary("greater", "Where x1 > x2.")
+greater_equal = binary("greater_equal", "Where x1 >= x2.")
+logical_and = binary("logical_and", "Where both hold.")
+logical_or = binary("logical_or", "Where one holds at least.")
+logical_xor = binary("logical_xor", "Where one holds and not the other.")
 
 
 @op
@@ -233,7 +190,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 @op
 def divide_no_nan(x1: Any, x2: Any) -> Any:
     """x1 / x2, and 0 where `x2` is 0; its derivative is 0 there too."""
-    x1, x2 = _floats(*as_arrays(x1, x2))
+    x1, x2 = floats(*as_arrays(x1, x2))
     safe = engine.np.where(x2 == 0, 1, x2)
     return engine.np.where(x2 == 0, 0, x1 / safe)
 
@@ -254,31 +211,31 @@ def isclose(
 
 # ---------------------------------------------------------------- reductions
 
-sum = _reduction("sum", "The sum over `axis`, or over all elements.")
-any = _reduction("any", "Whether an element over `axis` holds.")
-all = _reduction("all", "Whether all elements over `axis` hold.")
-mean = _reduction("mean", "The mean over `axis`, or of all elements.", as_float)
-var = _reduction("var", "The mean squared distance from the mean over `axis`.", as_float)
-std = _reduction("std", "The square root of `var`.", as_float)
+sum = reduction("sum", "The sum over `axis`, or over all elements.")
+any = reduction("any", "Whether an element over `axis` holds.")
+all = reduction("all", "Whether all elements over `axis` hold.")
+mean = reduction("mean", "The mean over `axis`, or of all elements.", as_float)
+var = reduction("var", "The mean squared distance from the mean over `axis`.", as_float)
+std = reduction("std", "The square root of `var`.", as_float)
 
 
 @op
 def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """The product over `axis`, or of all elements; in `dtype` where that is given."""
     dtype = dtype if dtype is None else dtype_named(dtype)
-    return engine.np.prod(as_array(x), axis=_axes(axis), keepdims=keepdims, dtype=dtype)
+    return engine.np.prod(as_array(x), axis=axes_of(axis), keepdims=keepdims, dtype=dtype)
 
 
 @op
 def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The largest element over `axis`; `initial` takes part, and is needed of no elements."""
-    return engine.np.max(as_array(x), axis=_axes(axis), keepdims=keepdims, initial=initial)
+    return engine.np.max(as_array(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
 
 
 @op
 def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The smallest element over `axis`; `initial` takes part, and is needed of no elements."""
-    return engine.np.min(as_array(x), axis=_axes(axis), keepdims=keepdims, initial=initial)
+    return engine.np.min(as_array(x), axis=axes_of(axis), keepdims=keepdims, initial=initial)
 
 
 @op
@@ -301,21 +258,21 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """
     x = as_float(x)
     if weights is None:
-        return engine.np.mean(x, axis=_axes(axis))
+        return engine.np.mean(x, axis=axes_of(axis))
     weights = engine.cast(as_array(weights), x.dtype)
-    return engine.np.average(x, axis=_axes(axis), weights=weights)
+    return engine.np.average(x, axis=axes_of(axis), weights=weights)
 
 
 @op
 def count_nonzero(x: Any, axis: Any = None) -> Any:
     """How many elements over `axis` are not 0, in int32."""
-    return engine.np.sum(as_array(x) != 0, axis=_axes(axis), dtype="int32")
+    return engine.np.sum(as_array(x) != 0, axis=axes_of(axis), dtype="int32")
 
 
 @op
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over `axis`, safe for large values."""
-    return engine.logsumexp(as_float(x), axis=_axes(axis), keepdims=keepdims)
+    return engine.logsumexp(as_float(x), axis=axes_of(axis), keepdims=keepdims)
 
 
 @op

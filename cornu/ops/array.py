@@ -1,4 +1,4 @@
-"""Ops that make, shape, index and order arrays; arithmetic is in `ops.math`.
+"""Ops that make, shape, index and order arrays; arithmetic is in `ops.arithmetic`.
 
 Names and arguments are those of `keras.ops`. `as_array` and `as_float` are how every op takes its
 arguments in: NumPy arrays of float64 and lists become `settings.floatx()`, Python numbers stay

@@ -1,4 +1,4 @@
-"""Less common ops, element by element; the common ones are in `ops.math`.
+"""Less common ops, element by element; the common ones are in `ops.arithmetic`.
 
 Floats keep their dtype, whole numbers become `settings.floatx()` where the result is not whole.
 """
@@ -11,7 +11,7 @@ from cornu import engine
 from cornu.errors import UsageTypeError, shown
 from cornu.graph import op
 from cornu.ops.array import as_array, as_arrays, as_float, dtype_named
-from cornu.ops.math import _binary, _unary
+from cornu.ops.families import binary, unary
 
 __all__ = [
     "allclose",
@@ -41,16 +41,16 @@ __all__ = [
 
 # ---------------------------------------------------------------- of one argument
 
-cbrt = _unary("cbrt", "The cube root, negative for negative `x`.")
-deg2rad = _unary("deg2rad", "Degrees as radians.")
-rad2deg = _unary("rad2deg", "Radians as degrees.")
-exp2 = _unary("exp2", "2 to the power of `x`.")
-fabs = _unary("fabs", "`x` without its sign, always floats.")
-sinc = _unary("sinc", "sin(pi x) / (pi x), and 1 at 0.")
-i0 = _unary("i0", "The modified Bessel function of the first kind and order 0.")
-signbit = _unary("signbit", "Where the sign bit is set: negative numbers, and -0.0.")
-isposinf = _unary("isposinf", "Where `x` is positive infinity.")
-isneginf = _unary("isneginf", "Where `x` is negative infinity.")
+cbrt = unary("cbrt", "The cube root, negative for negative `x`.")
+deg2rad = unary("deg2rad", "Degrees as radians.")
+rad2deg = unary("rad2deg", "Radians as degrees.")
+exp2 = unary("exp2", "2 to the power of `x`.")
+fabs = unary("fabs", "`x` without its sign, always floats.")
+sinc = unary("sinc", "sin(pi x) / (pi x), and 1 at 0.")
+i0 = unary("i0", "The modified Bessel function of the first kind and order 0.")
+signbit = unary("signbit", "Where the sign bit is set: negative numbers, and -0.0.")
+isposinf = unary("isposinf", "Where `x` is positive infinity.")
+isneginf = unary("isneginf", "Where `x` is negative infinity.")
 
 
 @op
@@ -74,12 +74,12 @@ def erfinv(x: Any) -> Any:
 
 # ---------------------------------------------------------------- of two arguments
 
-fmax = _binary("fmax", "The larger of two elements; where one is NaN, the other.")
-fmin = _binary("fmin", "The smaller of two elements; where one is NaN, the other.")
-hypot = _binary("hypot", "sqrt(x1**2 + x2**2), without overflow on the way.", floats=True)
-heaviside = _binary("heaviside", "0, `x2` or 1, as `x1` is below, at or above 0.", floats=True)
-logaddexp2 = _binary("logaddexp2", "log2(2**x1 + 2**x2), safe for large values.", floats=True)
-nextafter = _binary("nextafter", "The next float after `x1` towards `x2`.", floats=True)
+fmax = binary("fmax", "The larger of two elements; where one is NaN, the other.")
+fmin = binary("fmin", "The smaller of two elements; where one is NaN, the other.")
+hypot = binary("hypot", "sqrt(x1**2 + x2**2), without overflow on the way.", whole=False)
+heaviside = binary("heaviside", "0, `x2` or 1, as `x1` is below, at or above 0.", whole=False)
+logaddexp2 = binary("logaddexp2", "log2(2**x1 + 2**x2), safe for large values.", whole=False)
+nextafter = binary("nextafter", "The next float after `x1` towards `x2`.", whole=False)
 
 
 @op

@@ -1,7 +1,7 @@
 """Functions of functions: derivatives of one's own, choices, mapping, parallel scans.
 
-Loops and conditions are in `ops.nn`. Functions that are passed in work on arrays and are kept in a
-graph as they are, so a model with them is saved like one with a `Lambda`.
+Loops and conditions are in `ops.networks`. Functions that are passed in work on arrays and are kept
+in a graph as they are, so a model with them is saved like one with a `Lambda`.
 """
 
 from collections.abc import Callable, Collection, Sequence

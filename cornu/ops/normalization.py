@@ -1,4 +1,4 @@
-"""Normalization of single samples as functions; that of batches is in `ops.nn`."""
+"""Normalization of single samples as functions; that of batches is in `ops.networks`."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -9,7 +9,7 @@ from cornu import engine, settings
 from cornu.errors import UsageError, shown, suggestion
 from cornu.graph import op
 from cornu.ops.array import as_array, as_float, dtype_named, full_like, split, zeros
-from cornu.ops.math import _named
+from cornu.ops.families import named
 from cornu.state import dtype_name
 
 __all__ = [
@@ -111,7 +111,7 @@ def _joining(name: str, doc: str) -> Callable[[Sequence], Any]:
     def fn(xs: Sequence) -> Any:
         return getattr(engine.np, name)([as_array(x) for x in xs])
 
-    return _named(fn, name, doc)
+    return named(fn, name, doc)
 
 
 hstack = _joining("hstack", "Arrays side by side: along axis 1, vectors along their only axis.")

@@ -1,7 +1,7 @@
 """Adaptive pooling as ops: a given number of windows, which cover the input evenly.
 
 Window i of m over n elements goes from floor(i * n / m) to ceil((i + 1) * n / m), so windows may
-overlap by one and differ in size by one. Pooling with windows of one size is in `cornu.ops.nn`.
+overlap by one and differ in size by one. Pooling with windows of one size is in `ops.networks`.
 """
 
 import functools
@@ -14,7 +14,7 @@ from cornu import engine
 from cornu.errors import UsageError, shown
 from cornu.graph import op
 from cornu.ops.array import as_array, as_float
-from cornu.ops.nn import _channels_first, _each
+from cornu.ops.networks import _channels_first, _each
 
 __all__ = ["adaptive_average_pool", "adaptive_max_pool"]
 

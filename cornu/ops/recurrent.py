@@ -57,6 +57,7 @@ class _Loop:
 
     def __init__(self, step: Step, product: Callable, every: bool, how: dict[str, Any]):
         self.step, self.product, self.every, self.how = step, product, every, how
+        self.used: list[int] = []  # for each product of a step the number of its kernel
 
     def run(self, inputs: Any, states: tuple, kernels: tuple, fixed: Any, constants: Any) -> tuple:
         """Outputs and last states, nothing remembered."""
@@ -71,67 +72,34 @@ class _Loop:
     def forward(
         self, inputs: Any, states: tuple, kernels: tuple, fixed: Any, constants: Any
     ) -> tuple:
-        """The same, remembering the states before each step."""
+        """The same, remembering the states before each step and what its products gave."""
 
         def once(states: tuple, given: tuple) -> tuple:
-            new = self.step(*given, constants, states, lambda v, i: self.product(v, kernels[i]))
-            return new, (new[0] if self.every else None, states)
+            made: list = []
+            self.used = []
 
-        last, (outputs, before) = engine.scan(once, states, (inputs, fixed), **self.how)
-        return (outputs, last), (inputs, before, kernels, fixed, constants)
+            def dot(v: Any, i: int) -> Any:
+                self.used.append(i)
+                made.append(self.product(v, kernels[i]))
+                return made[-1]
+
+            new = self.step(*given, constants, states, dot)
+            return new, (new[0] if self.every else None, states, made)
+
+        last, (outputs, before, made) = engine.scan(once, states, (inputs, fixed), **self.how)
+        return (outputs, last), (inputs, before, made, kernels, fixed, constants)
 
     def backward(self, saved: tuple, slopes: tuple) -> tuple:
         """Slopes by inputs, states and kernels, from those by outputs and last states.
 
-        All steps are computed again, side by side; only what depends on the slope of the step
-        after it is left for the loop.
+        The elementwise part is computed again and differentiated for all steps side by side, with
+        what products gave among its arguments; only what depends on the slope of the step after
+        it is left for the loop.
         """
-        inputs, before, kernels, fixed, constants = saved
+        inputs, before, made, kernels, fixed, constants = saved
         by_outputs, by_last = slopes
-        used, seen, back = self._ways_back(inputs, before, kernels, fixed, constants)
 
-        def once(by_states: tuple, given: tuple) -> tuple:
-            seen, back, by_output = given
-            if self.every:
-                by_states = (by_states[0] + by_output, *by_states[1:])
-            by_seen = [engine.np.zeros_like(v) for v in seen]
-            for n in reversed(range(len(seen))):  # a product may feed those after it
-                _, _, by_made = back((by_states, by_seen))
-                _, through = engine.vjp(lambda v, k=kernels[used[n]]: self.product(v, k), seen[n])
-                (by_seen[n],) = through(by_made[n])
-            by_x, by_states, by_made = back((by_states, by_seen))
-            return by_states, (by_x, [None if one is by_x else one for one in by_made])
-
-        how = {**self.how, "reverse": not self.how["reverse"]}
-        given = (seen, back, by_outputs)
-        by_states, (by_inputs, by_made) = engine.scan(once, by_last, given, **how)
-        by_made = [by_inputs if one is None else one for one in by_made]
-        by_kernels = self._by_kernels(kernels, used, seen, by_made)
-        return by_inputs, by_states, by_kernels, None, None
-
-    def _ways_back(
-        self, inputs: Any, before: tuple, kernels: tuple, fixed: Any, constants: Any
-    ) -> tuple:
-        """For all steps: which kernels it uses, what goes into its products, and its derivative.
-
-        The derivative is that of the elementwise part, with what products gave among its
-        arguments.
-        """
-        used: list[int] = []
-
-        def forth(x: Any, still: Any, states: tuple) -> list:
-            made: list = []
-            used.clear()
-
-            def dot(v: Any, i: int) -> Any:
-                used.append(i)
-                made.append(self.product(v, kernels[i]))
-                return made[-1]
-
-            self.step(x, still, constants, states, dot)
-            return made
-
-        def back(x: Any, still: Any, states: tuple, made: list) -> tuple:
+        def way_back(x: Any, still: Any, states: tuple, made: list) -> tuple:
             def again(x: Any, states: tuple, made: list) -> tuple:
                 seen: list = []
 
@@ -141,17 +109,33 @@ class _Loop:
 
                 return self.step(x, still, constants, states, recall), seen
 
-            (_, seen), way = engine.vjp(again, x, states, made)
-            return seen, way
+            (_, seen), back = engine.vjp(again, x, states, made)
+            return seen, back
 
-        made = engine.vmap(forth)(inputs, fixed, before)
-        seen, way = engine.vmap(back)(inputs, fixed, before, made)
-        return used, seen, way
+        def once(by_states: tuple, given: tuple) -> tuple:
+            seen, back, by_output = given
+            if self.every:
+                by_states = (by_states[0] + by_output, *by_states[1:])
+            by_seen = [engine.np.zeros_like(v) for v in seen]
+            for n in reversed(range(len(seen))):  # a product may feed those after it
+                _, _, by_made = back((by_states, by_seen))
+                kernel = kernels[self.used[n]]
+                _, through = engine.vjp(lambda v, k=kernel: self.product(v, k), seen[n])
+                (by_seen[n],) = through(by_made[n])
+            by_x, by_states, by_made = back((by_states, by_seen))
+            return by_states, (by_x, by_made)
 
-    def _by_kernels(self, kernels: tuple, used: list[int], seen: list, by_made: list) -> tuple:
+        seen, back = engine.vmap(way_back)(inputs, fixed, before, made)
+        how = {**self.how, "reverse": not self.how["reverse"]}
+        by_states, (by_inputs, by_made) = engine.scan(
+            once, by_last, (seen, back, by_outputs), **how
+        )
+        return by_inputs, by_states, self._by_kernels(kernels, seen, by_made), None, None
+
+    def _by_kernels(self, kernels: tuple, seen: list, by_made: list) -> tuple:
         """For each kernel one product of all that went in and the slopes of all that came out."""
         found = [tree.map_structure(engine.np.zeros_like, k) for k in kernels]
-        for i, v, by_product in zip(used, seen, by_made, strict=True):
+        for i, v, by_product in zip(self.used, seen, by_made, strict=True):
             rows, by_rows = (x.reshape((-1, *x.shape[2:])) for x in (v, by_product))
             _, pull = engine.vjp(lambda k, rows=rows: self.product(rows, k), kernels[i])
             (by_kernel,) = pull(by_rows)

@@ -11,7 +11,7 @@ from cornu import engine
 from cornu.errors import UsageError
 from cornu.graph import op
 from cornu.ops.array import as_array, as_arrays
-from cornu.ops.math import _named
+from cornu.ops.families import named
 
 __all__ = [
     "argpartition",
@@ -192,7 +192,7 @@ def _segments(name: str, doc: str, mode: str) -> Callable[..., Any]:
         count = _count(name, segments, num_segments)
         return engine.segment_reduce(data, segments, count, mode)
 
-    return _named(fn, name, doc)
+    return named(fn, name, doc)
 
 
 _SEGMENTS = (

@@ -12,7 +12,7 @@ from cornu import engine
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import op
 from cornu.ops.array import as_array, as_arrays, as_float, dtype_named
-from cornu.ops.math import _axes, _named, _reduction
+from cornu.ops.families import axes_of, named, reduction
 
 __all__ = [
     "amax",
@@ -56,7 +56,7 @@ def _running(name: str, doc: str) -> Callable[..., Any]:
         dtype = dtype if dtype is None else dtype_named(dtype)
         return getattr(engine.np, name)(as_array(x), axis, dtype)
 
-    return _named(fn, name, doc)
+    return named(fn, name, doc)
 
 
 def _place(name: str, doc: str) -> Callable[..., Any]:
@@ -64,7 +64,7 @@ def _place(name: str, doc: str) -> Callable[..., Any]:
         found = getattr(engine.np, name)(as_array(x), axis=axis, keepdims=keepdims)
         return engine.cast(found, "int32")
 
-    return _named(fn, name, doc)
+    return named(fn, name, doc)
 
 
 def _quantile(name: str, doc: str, of: str, parts: float) -> Callable[..., Any]:
@@ -78,28 +78,28 @@ def _quantile(name: str, doc: str, of: str, parts: float) -> Callable[..., Any]:
         wide = engine.cast(x, "float32") if x.dtype.itemsize < 4 else x
         q = engine.cast(q, wide.dtype)
         ranked = getattr(engine.np, of)
-        found = ranked(wide, q, axis=_axes(axis), method=method, keepdims=keepdims)
+        found = ranked(wide, q, axis=axes_of(axis), method=method, keepdims=keepdims)
         return engine.cast(found, x.dtype)
 
-    return _named(fn, name, doc)
+    return named(fn, name, doc)
 
 
 def _is_plain(q: Any) -> bool:
     return isinstance(q, (int, float, list, tuple, np.ndarray)) and np.asarray(q).dtype != object
 
 
-amax = _reduction("amax", "The largest element over `axis`; as `max`.")
-amin = _reduction("amin", "The smallest element over `axis`; as `min`.")
-ptp = _reduction("ptp", "The largest element over `axis` less the smallest.")
-median = _reduction("median", "The middle of the ordered elements over `axis`.", as_float)
-nansum = _reduction("nansum", "The sum over `axis`, NaN counted as 0.")
-nanprod = _reduction("nanprod", "The product over `axis`, NaN counted as 1.")
-nanmax = _reduction("nanmax", "The largest element over `axis` that is not NaN.")
-nanmin = _reduction("nanmin", "The smallest element over `axis` that is not NaN.")
-nanmean = _reduction("nanmean", "The mean over `axis` of what is not NaN.", as_float)
-nanvar = _reduction("nanvar", "The variance over `axis` of what is not NaN.", as_float)
-nanstd = _reduction("nanstd", "The square root of `nanvar`.", as_float)
-nanmedian = _reduction("nanmedian", "The median over `axis` of what is not NaN.", as_float)
+amax = reduction("amax", "The largest element over `axis`; as `max`.")
+amin = reduction("amin", "The smallest element over `axis`; as `min`.")
+ptp = reduction("ptp", "The largest element over `axis` less the smallest.")
+median = reduction("median", "The middle of the ordered elements over `axis`.", as_float)
+nansum = reduction("nansum", "The sum over `axis`, NaN counted as 0.")
+nanprod = reduction("nanprod", "The product over `axis`, NaN counted as 1.")
+nanmax = reduction("nanmax", "The largest element over `axis` that is not NaN.")
+nanmin = reduction("nanmin", "The smallest element over `axis` that is not NaN.")
+nanmean = reduction("nanmean", "The mean over `axis` of what is not NaN.", as_float)
+nanvar = reduction("nanvar", "The variance over `axis` of what is not NaN.", as_float)
+nanstd = reduction("nanstd", "The square root of `nanvar`.", as_float)
+nanmedian = reduction("nanmedian", "The median over `axis` of what is not NaN.", as_float)
 nanargmax = _place("nanargmax", "The int32 index of the first largest element that is not NaN.")
 nanargmin = _place("nanargmin", "The int32 index of the first smallest element that is not NaN.")
 nancumsum = _running("nancumsum", "Sums of the elements so far along `axis`, NaN counted as 0.")

@@ -1,4 +1,4 @@
-"""Matplotlib (the extra `plot`), asked for where a picture is drawn: figures that need no screen."""
+"""Figures that need no screen, by matplotlib (the extra `plot`), asked for only when drawing."""
 
 from pathlib import Path
 from typing import Any

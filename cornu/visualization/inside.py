@@ -258,7 +258,7 @@ def occlusion(
     (images,) = feeds
     first = 2 if opened.data_format() == "channels_first" else 1
     space = tuple(range(first, first + images.ndim - 2))
-    step = max(size // 2, 1) if stride is None else stride
+    step = stride_of(size, stride)
     if min(size, step) < 1 or any(images.shape[i] < size for i in space):
         raise UsageError(
             "E-WINDOW", f"a patch of size={size}, stride={step} does not fit x, {images.shape}."
@@ -278,6 +278,11 @@ def occlusion(
     scores = _covered(run, images, np.asarray(used), covers, value, batch_size)
     drops = engine.numpy(clean)[:, None] - scores  # (batch, patches)
     return drops.reshape(len(images), *map(len, corners))
+
+
+def stride_of(size: int, stride: int | None) -> int:
+    """The steps between patches: half of their size where nothing is said."""
+    return max(size // 2, 1) if stride is None else stride
 
 
 def _covered(
@@ -357,7 +362,9 @@ def maximize(
     axis = _channels(opened, path, answer)
     filters = np.atleast_1d(_numbers(0 if filter is None else filter, answer.shape[axis], "filter"))
     x = _beginning(opened, start, len(filters), scale, seed)
-    chosen = np.broadcast_to(filters, (len(x),)) if len(filters) in (1, len(x)) else filters
+    if len(filters) not in (1, len(x)):
+        raise UsageError("E-LENGTHS", f"start has {len(x)} inputs but filter {len(filters)}.")
+    chosen = np.broadcast_to(filters, (len(x),))
     kind = opened.begins[0].dtype
     lengths = [np.asarray(step, kind), np.asarray(decay, kind)]
     scores = []
@@ -385,7 +392,7 @@ def _ascent(opened: Opened, path: str, dream: bool, logits: bool) -> tuple:
     chosen = Tensor((None,), "int32", name="filters")
     step, decay = (Tensor((), begins[0].dtype, name=name) for name in ("step", "decay"))
     axis = _channels(opened, path, answer)
-    score = _squares(answer, chosen) if dream else _answer(answer, chosen, axis=axis)
+    score = _squares(answer) if dream else _answer(answer, chosen, axis=axis)
     (slope,) = graph.gradients(score, begins)
     return [chosen, step, decay], (score, _raised(begins[0], slope, step, decay))
 
@@ -400,8 +407,8 @@ def _answer(y: Any, chosen: Any, axis: int) -> Any:
 
 
 @graph.op
-def _squares(y: Any, chosen: Any) -> Any:
-    return engine.np.mean(y * y, axis=tuple(range(1, y.ndim))) + 0 * chosen
+def _squares(y: Any) -> Any:
+    return engine.np.mean(y * y, axis=tuple(range(1, y.ndim)))
 
 
 @graph.op
@@ -425,5 +432,6 @@ def _beginning(
             f"the model takes inputs of any size, shape {opened.begins[0].shape}: pass start=, an "
             "array of the size to make.",
         )
-    noise = np.random.default_rng(seed).normal(0, scale, (count, *shape))
+    size = (count, *(int(n) for n in shape if n is not None))
+    noise = np.random.default_rng(seed).normal(0, scale, size)
     return noise.astype(opened.begins[0].dtype)

@@ -21,8 +21,8 @@ class Opened:
     unique. A model of Python code (with a `call` of its own) has inputs and outputs only.
 
     Args:
-        model: built, or to be built for `x`.
-        x: inputs, needed where the model is not built.
+        model: built for its inputs.
+        x: inputs, needed where the model has no graph.
 
     Attributes:
         begins: the Tensors to feed.
@@ -32,8 +32,6 @@ class Opened:
     """
 
     def __init__(self, model: Model, x: Any):
-        if x is not None:
-            model.ensure_built(x)
         self.model = model
         self.calls: dict[str, list[Any]] = {}
         self.layers: dict[str, Layer] = {}
@@ -48,7 +46,7 @@ class Opened:
         else:
             if x is None:
                 raise _unbuilt(model)
-            given = tree.map_structure(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype)), x)
+            given = tree.map_structure(_placeholder, x)
             self.begins = graph.tensors(given)
             node = Node(model, (given,))
             found = graph.tensors(graph.infer(model, (given,), {}))
@@ -61,9 +59,15 @@ class Opened:
         """The one of this model, made once and kept until its layers change."""
         if not isinstance(model, Model):
             raise UsageTypeError("E-TYPE", f"a Model is asked for; got {shown(model)}.")
-        if "opened" not in model._kept:
-            model._kept["opened"] = cls(model, tree.map_structure(_array, x))
-        return model._kept["opened"]
+        x = tree.map_structure(_array, x)
+        if x is not None:
+            model.ensure_built(x)
+        key = "opened"
+        if model._graph is None and x is not None:
+            key += str([a.shape[1:] for a in tree.leaves(x)])
+        if key not in model._kept:
+            model._kept[key] = cls(model, x)
+        return model._kept[key]
 
     def _open(self, own: Any, made: dict[int, Tensor], above: str, phase: Any) -> None:
         """Walk the graph `own`; `made` has the Tensors that stand for its inputs."""
@@ -115,10 +119,10 @@ class Opened:
         if len(found) == 1:
             return found[0]
         what = f'several layers "{name}"' if found else f'no layer "{name}" that computes'
+        near = "" if found else suggestion(name, self.calls)
         raise UsageError(
             "E-LAYER",
-            f'"{self.model.name}" has {what}. '
-            f"{'' if found else suggestion(name, self.calls)}Layers: {listed(found or self.calls)}.",
+            f'"{self.model.name}" has {what}. {near}Layers: {listed(found or self.calls)}.',
         )
 
     def output_of(self, layer: Any) -> Tensor:
@@ -155,10 +159,10 @@ class Opened:
         )
 
     def data_format(self, layer: Layer | None = None) -> str:
-        """Where channels lie: as `layer` says, else the model's first convolution, else settings."""
+        """Where channels lie: as `layer` says, else the first layer that says so, else settings."""
         for known in [layer, *self.layers.values()]:
-            if isinstance(known, Windowed) or hasattr(known, "data_format"):
-                return known.data_format  # pyright: ignore[reportOptionalMemberAccess]
+            if known is not None and "data_format" in type(known).fields:
+                return known.data_format  # pyright: ignore[reportAttributeAccessIssue]
         return settings.image_data_format()
 
     def function(self, key: Any, make: Callable[[], tuple[Sequence[Tensor], Any]]) -> Function:
@@ -171,7 +175,9 @@ class Opened:
     def feeds(self, x: Any) -> list[np.ndarray]:
         """A user's inputs as arrays, in the order of `begins`."""
         leaves = [_array(v) for v in tree.leaves(self.model.arrange_inputs(x))]
-        for value, tensor in zip(leaves, self.begins, strict=True):
+        for i, (value, tensor) in enumerate(zip(leaves, self.begins, strict=True)):
+            if tensor.dtype in ("float32", "float64"):
+                leaves[i] = value.astype(tensor.dtype, copy=False)
             if value.ndim != tensor.ndim:
                 hint = " Add the batch axis: x[None]." if value.ndim == tensor.ndim - 1 else ""
                 raise UsageError(
@@ -179,6 +185,12 @@ class Opened:
                     f"x must have shape {tensor.shape}; got {value.shape}.{hint}",
                 )
         return leaves
+
+
+def _placeholder(x: np.ndarray) -> Tensor:
+    """What is fed to a model of Python code: floats in the default dtype, all else as it is."""
+    dtype = settings.floatx() if x.dtype.kind == "f" else str(x.dtype)
+    return Tensor((None, *x.shape[1:]), dtype)
 
 
 def _array(x: Any) -> Any:
@@ -219,6 +231,7 @@ def _again(node: Node, args: tuple, kwargs: dict[str, Any], phase: Any) -> Node:
     if same:
         return node
     twin = Node(node.op, args, kwargs)
+    twin.closed_over = node.closed_over
     twin.outputs = [Tensor(t.shape, t.dtype, twin, t.index) for t in node.outputs]
     return twin
 
@@ -239,5 +252,6 @@ def before_activation(tensor: Tensor) -> Tensor:
     twin = copy.copy(op)  # with the same Variables
     twin.__dict__["activation"] = activations.get("linear")
     made = Node(twin, node.args, node.kwargs)
+    made.closed_over = node.closed_over
     made.outputs = [Tensor(tensor.shape, tensor.dtype, made)]
     return made.outputs[0]

@@ -20,7 +20,7 @@ ORDER = (
     ("training", "saving", "callbacks", "distribution"),
     ("models",),
     ("applications", "wrappers", "visualization", "datasets", "preprocessing", "utils"),
-    ("dialects",),
+    ("dialects", "backend"),
     ("cli", "__main__", "as_keras", "__init__"),
 )
 LEVELS = {part: level for level, row in enumerate(ORDER) for part in row}

@@ -1,4 +1,4 @@
-"""Rows of recurrent layers. Masks, states, dropout and cells: `tests/layers/test_recurrent*.py`."""
+"""Rows of recurrent layers. Masks, states, dropout and cells: `tests/layers`."""
 
 from typing import Any
 
@@ -60,11 +60,11 @@ ROWS: tuple[Row, ...] = (
         "GRU",
         gru,
         ((x,), {"units": 2, **ALL}),
-        ((x,), {"units": 3, "reset_after": False, **BACK}),
         (
             (x,),
             {
                 "units": 2,
+                "reset_after": False,
                 "use_bias": False,
                 "activation": "softplus",
                 "recurrent_activation": "tanh",
@@ -79,20 +79,20 @@ ROWS: tuple[Row, ...] = (
         "LSTM",
         lstm,
         ((x,), {"units": 2, "unit_forget_bias": False}),
-        ((x,), {"units": 3, **ALL, **BACK}),
         (
             (x,),
             {
-                "units": 2,
+                "units": 3,
                 "use_bias": False,
-                "activation": "softplus",
+                "activation": "sigmoid",
                 "recurrent_activation": "tanh",
+                **ALL,
+                **BACK,
             },
         ),
         mask="ends",
         **long_time,
     ),
-    Row("LSTM", (x,), lstm, {"units": 2, "unroll": True, **ALL}, mask="passes"),
     Row(
         "RNN",
         (x,),
@@ -127,17 +127,6 @@ ROWS: tuple[Row, ...] = (
         _both_ways(np.multiply, units=2),
         {"layer": Anew(lambda **more: layers.LSTM(2, **more)), "merge_mode": "mul"},
         mask="ends",
-        **long_time,
-    ),
-    Row(
-        "Bidirectional",
-        (x,),
-        _both_ways(lambda a, b: (a + b) / 2, units=2, **ALL),
-        {
-            "layer": Anew(lambda **more: layers.LSTM(2, return_sequences=True, **more)),
-            "merge_mode": "ave",
-        },
-        mask="passes",
         **long_time,
     ),
     *rows(

@@ -652,6 +652,44 @@ def test_jvp():
     assert [np.asarray(v).tolist() for v in found] == [[1, 9], [1, -12], [2, -2]]
 
 
+def test_vjp():
+    """x**2 y has slopes 2 x y and x**2, times what comes back; structures keep their form."""
+    x, y = np.array([1.0, -3.0], "float32"), np.array([2.0, 0.5], "float32")
+    value, back = engine.vjp(lambda x, y: x * x * y, x, y)
+    by_x, by_y = back(np.array([1.0, 10.0], "float32"))
+    assert [v.tolist() for v in (value, by_x, by_y)] == [[2, 4.5], [4, -30], [1, 90]]
+    value, back, more = engine.vjp(lambda d: ([d["x"] * 3], d["x"] + 1), {"x": x}, has_aux=True)
+    (found,) = back([y])
+    assert [v.tolist() for v in (value[0], more, found["x"])] == [[3, -9], [2, -2], [6, 1.5]]
+
+
+def test_vjp_over_many():
+    """The way back of each row can be handed out of a map, and walked in another."""
+    x = some(3, 2)
+
+    def ways(x):
+        return engine.vjp(lambda v: (v**3).sum(), x)[1]
+
+    back = engine.vmap(ways)(x)
+    (found,) = engine.vmap(lambda way, slope: way(slope))(back, np.ones(3, "float32"))
+    np.testing.assert_allclose(found, 3 * x**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_sigmoid_at_the_ends(dtype: str):
+    """Finite with a finite slope anywhere, exact at the ends; NaN stays NaN."""
+    x = engine.array([-np.inf, -1e4, -88, 0, 88, 1e4, np.inf, np.nan], dtype)
+    value, slope = engine.vjp(engine.sigmoid, x)
+    (slope,) = slope(engine.np.ones_like(x))
+    assert value.dtype == slope.dtype == dtype
+    value, slope = (np.asarray(v, "float32") for v in (value, slope))
+    np.testing.assert_allclose(value[:-1], [0, 0, 0, 0.5, 1, 1, 1], atol=1e-7)
+    np.testing.assert_allclose(slope[:-1], [0, 0, 0, 0.25, 0, 0, 0], atol=1e-7)
+    assert np.isnan(value[-1])
+    small = float(engine.sigmoid(engine.array(-80.0)))
+    assert small == pytest.approx(np.exp(-80.0), rel=1e-4)
+
+
 def test_switch():
     branches = [lambda x: x, lambda x: -x, lambda x: x * 10]
     for index, expected in ((0, 3), (1, -3), (2, 30), (7, 30), (-2, 3)):

@@ -146,7 +146,10 @@ def test_states_are_no_weights(tmp_path, capsys):
     assert texts[0] == texts[1]
     kept.save(tmp_path / "kept.keras")
     free.save(tmp_path / "free.keras")
-    with zipfile.ZipFile(tmp_path / "kept.keras") as one, zipfile.ZipFile(tmp_path / "free.keras") as two:
+    with (
+        zipfile.ZipFile(tmp_path / "kept.keras") as one,
+        zipfile.ZipFile(tmp_path / "free.keras") as two,
+    ):
         sizes = [f.getinfo("model.weights.h5").file_size for f in (one, two)]
     assert sizes[0] == sizes[1]
     twin = saving.load_model(tmp_path / "kept.keras")

@@ -1,7 +1,5 @@
 """The loop of recurrent layers: its own derivative against finite differences and autodiff."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -75,7 +73,12 @@ POINT = (
 )
 CASES = [
     dict(zip(("every", "reverse", "masked"), said, strict=True))
-    for said in itertools.product([True, False], repeat=3)
+    for said in [
+        (True, False, False),
+        (True, True, True),
+        (False, True, False),
+        (False, False, True),
+    ]
 ]
 
 
@@ -85,7 +88,8 @@ def test_values_and_slopes(case):
     mask, reverse = (MASK if case["masked"] else None), case["reverse"]
 
     def fn(*point):
-        outputs, (h, c) = ours(*point, mask=mask, every=case["every"], reverse=reverse)
+        how = {"reverse": reverse, "unroll": 3 if reverse else 1}
+        outputs, (h, c) = ours(*point, mask=mask, every=case["every"], **how)
         sides = [] if outputs is None else [outputs.ravel()]
         return engine.np.concatenate([*sides, 2 * h.ravel(), 3 * c.ravel()])
 
@@ -125,7 +129,7 @@ def test_slopes_of_slopes(mask):
         assert max(float(np.abs(s).max()) for s in slopes) > 0.1
 
 
-@pytest.mark.parametrize("unroll", [1, 2, TIME, 100])
+@pytest.mark.parametrize("unroll", [3, 100])
 def test_how_it_is_unrolled_changes_nothing(unroll):
     expected = stepped(*POINT)
     outputs, last = ours(*POINT, unroll=unroll)

@@ -50,6 +50,10 @@ DIFFERENT = {
         {"weights", "lora_rank", "lora_alpha", "quantization_config"},
         f"weights are given by name; {NOT_YET}",
     ),
+    "layers.Bidirectional": (
+        {"weights", "backward_layer"},
+        "weights are given by name, and so is what Keras takes after them",
+    ),
     "layers.EinsumDense": (
         {"gptq_unpacked_column_size", "quantization_config"},
         "taken by name and refused: there is no quantization",
@@ -230,6 +234,9 @@ BASES = {
     "layers.Lambda",
     "layers.InputLayer",
     "layers.InputSpec",
+    "layers.Bidirectional",  # test_recurrent
+    "layers.RNN",
+    "layers.StackedRNNCells",
     "layers.SpectralNormalization",  # test_wrappers_and_activations
     "layers.TimeDistributed",
     "layers.Wrapper",
