@@ -43,7 +43,6 @@ FORBIDDEN = ("Tracer", "Traced", "jnp.", "jax", "keras_tensor_", "ArrayImpl", "a
 ELSEWHERE = {
     38: "no worker processes yet",
     58: "a cycle can only come from a config",
-    63: "no recurrent layers yet",
     **dict.fromkeys((67, 68, 69, 70, 71, 72), "saving"),
     75: "no EarlyStopping and no ModelCheckpoint yet",
     78: "no image folders yet",
@@ -136,6 +135,17 @@ def test_every_row_has_a_test():
     known = {int(row) for row in (re.match(r"\d*", r).group() for r in rows) if row}
     assert known | ELSEWHERE.keys() == set(range(1, 79))
     assert not known & ELSEWHERE.keys()
+
+
+def test_row_63_a_recurrent_layer_after_one_that_gives_its_last_step_only():
+    hidden = layers.LSTM(3, name="lstm")(layers.Input((None, 2)))
+    with pytest.raises(UsageError) as info:
+        layers.LSTM(3)(hidden)
+    says = (
+        "LSTM needs (batch, time, features), got (None, 3).",
+        'The layer before, "lstm", returns only its last step: set return_sequences=True.',
+    )
+    assert all(one in str(info.value) for one in says)
 
 
 # ---------------------------------------------------------------- an unbuilt or failed compile

@@ -138,15 +138,17 @@ class BackendFunction:
         self._fed = [t for t in self.inputs if _is_fed(t)] + list(self.always)
         wanted = (self._wanted, [new for _, new in pairs])
         self._plan = graph.ancestors(graph.tensors(wanted), {id(t): t.name for t in self._fed})
+        self._draws = False
         self._compiled = engine.jit(self._pure, static=(3,))
 
     def _pure(self, values: list, key: Any, feeds: list, phase: bool) -> tuple[Any, list]:
         """Outputs, and the new values of what is updated."""
         bound = dict(zip(self._variables, values, strict=True))
-        with state.Frame(bound, phase, key):
+        with state.Frame(bound, phase, key) as frame:
             feed = dict(zip(self._fed, feeds, strict=True))
             wanted = (self._wanted, [new for _, new in self._updates])
             found, news = tree.map_structure(_value, graph.evaluate(wanted, feed, self._plan))
+            self._draws = self._draws or frame.draws.count > 0
             pairs = zip(self._updates, news, strict=True)
             return found, [_fitting(v, new) for (v, _), new in pairs]
 
@@ -174,11 +176,16 @@ class BackendFunction:
         arrays = [_array(value, to) for value, to in zip(fed, self._fed, strict=True)]
         with state.cells_lock:
             cells = [v._value for v in self._variables]
-            key = engine.key(state.seeds.next())
-            found, news = self._compiled(cells, key, arrays, phase)
+            drawing = self._draws
+            found, news = self._compiled(cells, self._key(), arrays, phase)
+            if self._draws and not drawing:  # the trace found out that it draws numbers
+                found, news = self._compiled(cells, self._key(), arrays, phase)
             for (variable, _), new in zip(self._updates, news, strict=True):
                 variable.assign(new)
         return _map_outputs(_numpy, found)
+
+    def _key(self) -> Any:
+        return engine.key(state.seeds.next() if self._draws else 0)
 
 
 def _map_outputs(fn: Callable, outputs: Any) -> Any:
@@ -228,7 +235,9 @@ def _array(value: Any, to: Tensor) -> Any:
                 f"{np.prod(value.shape) * 4 / 2**20:,.0f} MB. Feed smaller batches."
             )
         value = value.toarray()
-    value = engine.array(_value(value), to.dtype)
+    value = _value(value)
+    if not (isinstance(value, np.ndarray) and value.dtype == to.dtype):
+        value = engine.array(value, to.dtype)
     known = zip(to.shape, value.shape, strict=False)
     if len(value.shape) != len(to.shape) or any(a not in (None, b) for a, b in known):
         raise UsageError(

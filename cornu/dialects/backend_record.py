@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cornu import engine, graph, state, tree
-from cornu.errors import UsageError
+from cornu.errors import UsageError, UsageTypeError, suggestion
 from cornu.graph import Node, Tensor
 from cornu.state import Variable
 
@@ -59,9 +59,11 @@ def recorded(
         with engine.at_once():
             return fn(*args, **kwargs)
 
+    run.__dict__["is_op"] = True
+
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        kwargs = modern(signature, kwargs)
+        kwargs = modern(fn, signature, kwargs)
         if sizes:
             args, kwargs = _with_late_sizes(signature, sizes, args, kwargs)
         leaves = tree.leaves((args, kwargs))
@@ -79,21 +81,30 @@ def spelt(fn: Callable) -> Callable:
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return fn(*args, **modern(signature, kwargs))
+        return fn(*args, **modern(fn, signature, kwargs))
 
     return call
 
 
-def modern(signature: inspect.Signature, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments by today's names, without those that say nothing any more."""
+def modern(fn: Callable, signature: inspect.Signature, kwargs: Mapping[str, Any]) -> dict:
+    """Keyword arguments of `fn` by today's names, without those that say nothing any more.
+
+    Raises UsageTypeError for a name of no generation.
+    """
     known = signature.parameters
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return dict(kwargs)
     found = {}
     for name, value in kwargs.items():
-        if name in known or any(p.kind is p.VAR_KEYWORD for p in known.values()):
-            found[name] = value
+        now = name if name in known else SPELLINGS.get(name, name)
+        if now in known:
+            found[now] = value
         elif name not in IGNORED or "padding" not in known:
-            now = SPELLINGS.get(name, name)
-            found[now if now in known else name] = value
+            raise UsageTypeError(
+                "E-ARGUMENT",
+                f'K.{fn.__name__}() has no argument "{name}". {suggestion(name, known)}'
+                f"It takes {', '.join(known)}.",
+            )
     return found
 
 

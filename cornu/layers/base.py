@@ -141,6 +141,8 @@ class Layer(Places, Configurable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or record a Node for Tensors."""
         self._require_super()
+        if not args and "inputs" in kwargs and "inputs" not in call_signature(type(self).call).names:
+            args = (kwargs.pop("inputs"),)  # the name by which Keras's own layers take them
         if args:
             args = (_as_arrays(args[0]), *args[1:])
         if graph.is_symbolic(args, kwargs):

@@ -158,10 +158,15 @@ def ndim(x: Any) -> int:
     return len(shape(x))
 
 
-def size(x: Any) -> int | None:
-    """Number of elements of `x`, None where it is unknown."""
+def size(x: Any) -> Any:
+    """Number of elements of `x`: an int, or a whole-number Tensor where it is not known yet."""
     sizes = shape(x)
-    return None if None in sizes else int(np.prod(sizes, dtype=int))
+    return _counted(x) if None in sizes else int(np.prod(sizes, dtype=int))
+
+
+@op
+def _counted(x: Any) -> Any:
+    return engine.array(np.prod(x.shape, dtype=int), "int32")
 
 
 def is_tensor(x: Any) -> bool:

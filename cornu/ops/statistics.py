@@ -166,7 +166,7 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple:
     """How many elements of `x` lie in each of `bins` equal parts of `range`, and their edges.
 
     Both are floats.
-    `range` is (least, most), those of `x` by default. An edge belongs to the part above it, the
+    `range` is (least, most), those of `x` by default, (0, 1) where `x` is empty. An edge belongs to the part above it, the
     last one to the part below. Raises `UsageError` unless `bins` is a whole number above 0.
     """
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
@@ -174,6 +174,7 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple:
             "E-BINS", f"histogram: bins must be a whole number above 0; got {shown(bins)}."
         )
     x = as_float(x)
+    range = (0.0, 1.0) if range is None and 0 in x.shape else range
     ends = None if range is None else as_float(range)
     counts, edges = engine.np.histogram(x, bins, ends)
     return engine.cast(counts, x.dtype), engine.cast(edges, x.dtype)

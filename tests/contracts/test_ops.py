@@ -4,6 +4,7 @@ import importlib
 import inspect
 import operator
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -95,6 +96,48 @@ def test_values(row: Row):
     first = found[0] if isinstance(found, (list, tuple)) else found
     assert engine.is_array(first)
     assert first.dtype == row.dtype
+
+
+WITH_AN_AXIS = frozenset(
+    "argsort categorical_crossentropy cholesky_inverse log_softmax matrix_rank normalize softmax "
+    "sparsemax".split()
+)
+"""Ops along an axis, or of matrices, though NumPy's formulas would take a single number."""
+
+
+def _shrunk(row: Row, cut: object) -> tuple | None:
+    """The row's arrays cut, and what NumPy makes of them; None where it makes nothing."""
+    if row.options or not row.args or row.name in WITH_AN_AXIS or not all(map(is_float, row.args)):
+        return None
+    if len({x.shape for x in row.args}) != 1 or row.args[0].ndim == 0:
+        return None
+    args = [x[cut] for x in row.args]
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return args, _expected(row)(*wide(args))
+    except Exception:
+        return None  # nothing to take the mean, the largest, the inverse of
+
+
+SMALL = [
+    (row, cut)
+    for row in ROWS
+    for cut in (slice(0, 0), tuple([0] * np.ndim(row.args[0])) if row.args else ())
+    if _shrunk(row, cut) is not None
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "cut"),
+    SMALL,
+    ids=[f"{r.label}-{'empty' if c == slice(0, 0) else '0d'}" for r, c in SMALL],
+)
+def test_empty_arrays_and_single_numbers(row: Row, cut: object):
+    """Wherever NumPy has an answer for nothing, or for a 0-d array, it is ours."""
+    args, expected = _shrunk(row, cut)
+    args = [np.asarray(x, "float32") for x in args]
+    assert_close(_call(row, *args), expected, rtol=2e-5, atol=2e-5)
 
 
 CASES = {
@@ -202,7 +245,10 @@ def test_ndim():
 
 
 def test_size():
-    assert (ops.size(Tensor((None, 3))), ops.size(np.zeros((2, 3))), ops.size(5)) == (None, 6, 1)
+    assert (ops.size(np.zeros((2, 3))), ops.size(5)) == (6, 1)
+    x = Tensor((None, 3))
+    mean = ops.sum(x) / ops.cast(ops.size(x), "float32")
+    assert float(graph.evaluate(mean, {x: np.full((4, 3), 2.5, "float32")})) == 2.5
 
 
 def test_is_tensor():

@@ -6,7 +6,7 @@ import pytest
 from cornu import backend as K
 from cornu import config, initializers, layers, models, optimizers
 from cornu.errors import UsageError, UsageTypeError
-from cornu.state import set_random_seed
+from cornu.state import seeds, set_random_seed
 
 
 def batch(*shape: int) -> np.ndarray:
@@ -119,6 +119,47 @@ def test_gradients_for_scipy():
     x, least, _ = optimize.fmin_l_bfgs_b(both, np.zeros(16), maxfun=20)
     assert least < 1e-6
     np.testing.assert_allclose(x, K.get_value(target).reshape(-1), atol=1e-4)
+
+
+def gram(x):
+    features = K.batch_flatten(K.permute_dimensions(x, (2, 0, 1)))
+    return K.dot(features, K.transpose(features))
+
+
+def test_style_transfer():
+    """Variables and a placeholder as one batch through a model; losses summed onto a Variable."""
+    base, style = K.variable(batch(1, 6, 6, 3)), K.variable(batch(1, 6, 6, 3))
+    combination = K.placeholder((1, 6, 6, 3))
+    images = K.concatenate([base, style, combination], axis=0)
+    assert K.int_shape(images) == (3, 6, 6, 3)
+    net = layers.Conv2D(4, 3, activation="relu", name="conv")(layers.Input(tensor=images))
+    loss = K.variable(0.0)
+    loss += 0.1 * K.sum(K.square(net[2] - net[0]))
+    loss += K.sum(K.square(gram(net[1]) - gram(net[2]))) / (4.0 * (3**2) * (36**2))
+    loss += K.mean(K.pow(K.square(combination[:, :5, :5, :] - combination[:, 1:, :5, :]), 1.25))
+    (grads,) = K.gradients(loss, combination)
+    f = K.function([combination], [loss, grads])
+    x = batch(1, 6, 6, 3) + 0.5
+    value, slope = f([x])
+    assert slope.shape == x.shape
+    assert f([x - 1e-3 * slope / np.abs(slope).max()])[0] < value
+
+
+def test_dreams():
+    """Sizes counted by `K.prod(K.cast(K.shape(x)))`, slices, and a loss that is subtracted from."""
+    dream = layers.Input((None, None, 1))
+    x = layers.Conv2D(2, 3, kernel_initializer="ones")(dream)
+    scaling = K.prod(K.cast(K.shape(x), "float32"))
+    loss = K.variable(0.0)
+    loss -= K.sum(K.square(x[:, 1:-1, 1:-1, :])) / scaling
+    grads = K.gradients(loss, dream)[0]
+    grads /= K.maximum(K.mean(K.abs(grads)), 1e-7)
+    f = K.function([dream], [loss, grads])
+    value, slope = f([np.ones((1, 6, 7, 1))])
+    assert value == pytest.approx(-(81 * 2 * 3 * 2) / (4 * 5 * 2))
+    assert slope.shape == (1, 6, 7, 1)
+    assert np.abs(slope).mean() == pytest.approx(1, rel=1e-4)
+    assert f([np.ones((1, 5, 5, 1))])[0] == pytest.approx(-(81 * 2) / (3 * 3 * 2))
 
 
 def sampling(args):
@@ -268,6 +309,18 @@ def test_updates_see_values_of_before():
     assert K.batch_get_value([a, b]) == [2, 1]
 
 
+def test_functions_that_draw_nothing_take_no_seeds():
+    x = K.placeholder((2,))
+    f = K.function([x], [x * 2])
+    taken = seeds.taken
+    f([[1, 2]])
+    assert seeds.taken == taken
+    draw = K.function([], [K.random_normal((2,))])
+    once, again = draw([])[0], draw([])[0]
+    assert not np.array_equal(once, again)
+    assert seeds.taken == taken + 2
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
@@ -297,6 +350,8 @@ def test_updates_see_values_of_before():
             "known number of steps",
         ),
         (lambda x: K.spatial_2d_padding(K.ones((1, 2, 2, 1)), (1, 2, 3)), UsageError, "2 pairs"),
+        (lambda x: K.dot(x, K.ones((3, 4))), UsageError, r"dot of \(2,\) cannot"),
+        (lambda x: K.reshape(x, (3, 3)), UsageError, r"reshape of \(2,\)"),
         (lambda x: K.pool2d(K.ones((1, 2, 2, 1)), (2, 2), pool_mode="mean"), UsageError, "avg"),
         (lambda x: K.bias_add(K.ones((2, 3, 4)), K.ones((1, 1, 1))), UsageError, "bias"),
         (lambda x: K.normalize_data_format("chw"), UsageError, "channels_last"),

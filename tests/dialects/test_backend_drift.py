@@ -8,7 +8,7 @@ from contracts.checks import convolve
 from cornu import backend as K
 from cornu import settings
 from cornu.dialects import generations
-from cornu.errors import UsageError
+from cornu.errors import UsageError, UsageTypeError
 
 
 def batch(*shape: int) -> np.ndarray:
@@ -154,8 +154,10 @@ def test_old_keywords():
         1,
     )
     assert K.conv1d(batch(1, 5, 2), batch(2, 2, 3), stride=2, border_mode="same").shape == (1, 3, 3)
-    with pytest.raises(TypeError, match="quux"):
-        K.expand_dims(x, quux=1)
+    with pytest.raises(UsageTypeError, match='"axes".*"axis"'):
+        K.expand_dims(x, axes=1)
+    with pytest.raises(UsageTypeError, match="image_shape"):
+        K.expand_dims(x, image_shape=None)
 
 
 def test_seed_came_third():

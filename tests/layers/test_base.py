@@ -279,3 +279,11 @@ def test_a_layer_that_was_not_called_has_no_output():
         with pytest.raises(ValueError, match='"shared" was called on 0 symbolic inputs'):
             getattr(dense, ask)
         assert not hasattr(dense, ask)
+
+
+def test_inputs_may_be_given_by_name():
+    """Keras's own layers call their first argument `inputs`; a user's layer may have any name."""
+    x = np.ones((2, 3), "float32")
+    layer = layers.Dense(2)
+    np.testing.assert_array_equal(layer(inputs=x), layer(x))
+    assert layer(inputs=layers.Input((3,))).shape == (None, 2)
