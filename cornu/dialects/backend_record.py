@@ -68,11 +68,24 @@ def recorded(
             args, kwargs = _with_late_sizes(signature, sizes, args, kwargs)
         leaves = tree.leaves((args, kwargs))
         symbolic = any(isinstance(x, Tensor) for x in leaves)
-        if outside() and (symbolic or draws or any(isinstance(x, Variable) for x in leaves)):
+        if symbolic and not outside():
+            _check_alone(fn, leaves)
+        if symbolic or (outside() and (draws or any(isinstance(x, Variable) for x in leaves))):
             return graph.record(run, args, kwargs)
-        return graph.record(run, args, kwargs) if symbolic else run(*args, **kwargs)
+        return run(*args, **kwargs)
 
     return call
+
+
+def _check_alone(fn: Callable, leaves: Sequence[Any]) -> None:
+    """Raise UsageError where a Tensor from outside meets arrays that are being computed with."""
+    if any(engine.is_traced(x) for x in leaves):
+        name = next(x.name for x in leaves if isinstance(x, Tensor))
+        raise UsageError(
+            "E-SYMBOLIC",
+            f'K.{fn.__name__} within a layer or loss was given "{name}", a Tensor of the graph '
+            "outside, beside arrays. Make it an input of the layer: Lambda(fn)([x, y]).",
+        )
 
 
 def spelt(fn: Callable) -> Callable:
@@ -199,7 +212,12 @@ def _settled(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         inner = [_settled(v) for v in x]
         return inner if isinstance(x, list) else _tuple_like(x, inner)
-    return x
+    return dense(x)
+
+
+def dense(x: Any) -> Any:
+    """A sparse matrix of SciPy as a NumPy array; anything else as it is."""
+    return x.toarray() if hasattr(x, "tocoo") else x
 
 
 def _tuple_like(x: tuple, inner: list) -> tuple:
@@ -216,7 +234,15 @@ def _sizes_alone(*structures: Any) -> bool:
 
 
 def numbers(sizes: Any) -> tuple[int, ...]:
-    """Sizes as a tuple of ints, from a number, a sequence or an array."""
-    if isinstance(sizes, (list, tuple)):
-        return tuple(int(s) for s in sizes)
-    return tuple(int(s) for s in np.atleast_1d(np.asarray(sizes)))
+    """Sizes as a tuple of ints, from a number, a sequence or an array.
+
+    Raises UsageError where one is unknown.
+    """
+    each = sizes if isinstance(sizes, (list, tuple)) else np.atleast_1d(np.asarray(sizes))
+    if any(s is None for s in each):
+        raise UsageError(
+            "E-SHAPE-UNKNOWN",
+            f"sizes must be known or computed; got {tuple(each)}. Take K.shape(x)[0] of a Tensor "
+            "x in place of None.",
+        )
+    return tuple(int(s) for s in each)

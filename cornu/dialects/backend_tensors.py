@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cornu import engine, ops, settings, state, tree
-from cornu.dialects.backend_record import measures, numbers, outside, recorded, spelt
+from cornu.dialects.backend_record import dense, measures, numbers, outside, recorded, spelt
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import Tensor
 from cornu.layers import Layer
@@ -287,11 +287,6 @@ def is_variable(x: Any) -> bool:
 def to_dense(tensor: Any) -> Any:
     """`tensor`, or the dense array of a sparse matrix."""
     return dense(tensor)
-
-
-def dense(x: Any) -> Any:
-    """A sparse matrix as a NumPy array; anything else as it is."""
-    return x.toarray() if hasattr(x, "tocoo") else x
 
 
 # ---------------------------------------------------------------- random draws

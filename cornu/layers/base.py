@@ -141,10 +141,7 @@ class Layer(Places, Configurable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer to arrays, or record a Node for Tensors."""
         self._require_super()
-        if not args and "inputs" in kwargs and "inputs" not in call_signature(type(self).call).names:
-            args = (kwargs.pop("inputs"),)  # the name by which Keras's own layers take them
-        if args:
-            args = (_as_arrays(args[0]), *args[1:])
+        args = self._by_position(args, kwargs)
         if graph.is_symbolic(args, kwargs):
             return self._record(args, kwargs)
         accepted = call_signature(type(self).call)
@@ -167,6 +164,16 @@ class Layer(Places, Configurable):
             for variable, value in inner.bound.items():
                 variable.assign(value)
         return outputs
+
+    def _by_position(self, args: tuple, kwargs: dict[str, Any]) -> tuple:
+        """Positional arguments, lists of numbers as arrays.
+
+        The first may be called `inputs`, as Keras's own layers call it, whatever `call` says.
+        """
+        if not args and "inputs" in kwargs:
+            if "inputs" not in call_signature(type(self).call).names:
+                args = (kwargs.pop("inputs"),)
+        return (_as_arrays(args[0]), *args[1:]) if args else args
 
     def _require_super(self) -> None:
         """Raise UsageError where a subclass's `__init__` has not called that of Layer."""

@@ -166,8 +166,9 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple:
     """How many elements of `x` lie in each of `bins` equal parts of `range`, and their edges.
 
     Both are floats.
-    `range` is (least, most), those of `x` by default, (0, 1) where `x` is empty. An edge belongs to the part above it, the
-    last one to the part below. Raises `UsageError` unless `bins` is a whole number above 0.
+    `range` is (least, most), those of `x` by default, (0, 1) where `x` is empty. An edge belongs to
+    the part above it, the last one to the part below. Raises `UsageError` unless `bins` is a whole
+    number above 0.
     """
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise UsageTypeError(

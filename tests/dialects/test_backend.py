@@ -337,6 +337,8 @@ def test_functions_that_draw_nothing_take_no_seeds():
         (lambda x: K.gradients(x, [np.ones(2)]), UsageTypeError, "Tensors and Variables"),
         (lambda x: K.reshape(x, (x[0], -1)), UsageError, "K.shape"),
         (lambda x: K.placeholder(), UsageError, "ndim"),
+        (lambda x: K.zeros((None, 3)), UsageError, r"K.shape\(x\)"),
+        (lambda x: K.random_normal((None, 3)), UsageError, r"K.shape\(x\)"),
         (lambda x: K.set_learning_phase(2), UsageError, "0 or 1"),
         (lambda x: K.set_value(x, 1), UsageTypeError, "Variable"),
         (lambda x: K.count_params(K.placeholder((None, 2))), UsageError, "known"),
