@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from cornu import engine, graph, state, tree
-from cornu.dialects.backend_record import recorded, spelt
+from cornu.dialects.backend_record import dense, recorded, spelt
 from cornu.dialects.backend_state import held, is_phase
-from cornu.dialects.backend_tensors import LARGE, Turns, dense, identity
+from cornu.dialects.backend_tensors import LARGE, Turns, identity
 from cornu.errors import UsageError, UsageTypeError, shown, suggestion, warn
 from cornu.graph import Tensor
 from cornu.state import Variable

@@ -59,6 +59,8 @@ def recorded(
         with engine.at_once():
             return fn(*args, **kwargs)
 
+    # another name than that of an op of cornu.ops: a file would take it for that
+    run.__name__ = f"K.{fn.__name__.lstrip('_')}"
     run.__dict__["is_op"] = True
 
     @functools.wraps(fn)

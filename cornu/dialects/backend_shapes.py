@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from cornu import engine, ops
-from cornu.dialects.backend_record import numbers, recorded, spelt
+from cornu.dialects.backend_record import dense, numbers, recorded, spelt
 from cornu.dialects.backend_state import data_format_of
-from cornu.dialects.backend_tensors import dense
 from cornu.dialects.generations import before
 from cornu.errors import UsageError, shown
 

@@ -197,6 +197,24 @@ def test_custom_loss():
     assert losses[-1] < losses[0]
 
 
+def test_models_of_bare_backend_calls():
+    """They train; a file could not say what `K` means, so it says so and names the way out."""
+    x = layers.Input((3,))
+    y = layers.Dense(2)(K.hard_sigmoid(x) - K.mean(x, axis=1, keepdims=True))
+    model = models.Model(x, y)
+    model.compile("sgd", "mse")
+    model.fit(batch(8, 3), batch(8, 2), verbose=0)
+    with pytest.raises(UsageError, match=r"K\.hard_sigmoid.*Lambda"):
+        model.to_json()
+
+
+def test_tensors_from_outside_are_named():
+    x = layers.Input((3,))
+    outer = layers.Dense(3, name="outer")(x)
+    with pytest.raises(UsageError, match="outer.*Lambda"):
+        layers.Lambda(lambda y: K.maximum(y, outer))(x)
+
+
 def test_layer_of_backend_variables():
     """A layer of 1.x: weights are `K.variable`s that it keeps itself."""
 

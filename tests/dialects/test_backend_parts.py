@@ -206,6 +206,7 @@ def test_is_sparse():
     np.testing.assert_array_equal(found, 2 * np.eye(3))
     np.testing.assert_array_equal(K.to_dense(matrix), np.eye(3))
     np.testing.assert_array_equal(K.eval(K.variable(matrix)), np.eye(3))
+    np.testing.assert_array_equal(K.dot(matrix, K.constant(np.eye(3))), np.eye(3))
 
 
 def test_large_sparse_matrices_are_announced(monkeypatch):
