@@ -96,6 +96,7 @@ class Node:
         self.inputs = tensors((args, self.kwargs))
         self.outputs: list[Tensor] = []
         self.closed_over: list[Variable] = []  # what `op` reads that no argument and no layer says
+        self.beside: list[Tensor] = []  # Tensors that `op` closes over; among the inputs too
 
     def run(self, value_of: Callable[[Tensor], Any], fed: Collection[int] = frozenset()) -> Any:
         """Call `op` with the values of its inputs. `fed`: ids of Tensors that were fed."""
@@ -140,8 +141,8 @@ def infer(
 ) -> Any:
     """`fn`'s outputs as node-less Tensors, computing nothing.
 
-    Traced at two sizes for every unknown dimension: what differs stays unknown. Variables that
-    `fn` reads without being given them are put into `strangers`.
+    Traced at two sizes for every unknown dimension: what differs stays unknown. Variables and
+    Tensors that `fn` reads without being given them are put into `strangers`.
     """
     given = tensors((args, kwargs))
     unknown = any(None in t.shape for t in given)
@@ -220,7 +221,7 @@ def _probe(
     bound = [Spec(v.shape, v.dtype) for v in variables]
     outer = state.frame()
 
-    def call(values: list, arrays: list) -> Any:
+    def call(values: list, arrays: list, size: int) -> Any:
         feed = iter(arrays)
         inner_args, inner_kwargs = tree.map_structure(
             lambda x: next(feed) if isinstance(x, Tensor) else x, held
@@ -229,10 +230,19 @@ def _probe(
         scene.custom_objects = outer.custom_objects if outer is not None else {}
         scene.probing = True
         scene.strangers = {} if strangers is None else strangers
+
+        def stand_in(tensor: Tensor) -> Any:
+            scene.strangers[tensor] = None  # pyright: ignore[reportArgumentType]
+            return engine.np.zeros([size if d is None else d for d in tensor.shape], tensor.dtype)
+
+        scene.stand_in = stand_in
         with scene:
             return _arrays_only(fn(*inner_args, **inner_kwargs))
 
-    return engine.infer(lambda values, each: [call(values, a) for a in each], bound, specs)
+    def both(values: list, each: list) -> list:
+        return [call(values, arrays, size) for arrays, size in zip(each, sizes, strict=True)]
+
+    return engine.infer(both, bound, specs)
 
 
 def _arrays_only(result: Any) -> Any:
@@ -244,7 +254,7 @@ def _arrays_only(result: Any) -> Any:
 
 def record(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
     """A Node for `fn(*args, **kwargs)`; returns its output Tensors in `fn`'s own structure."""
-    strangers: dict[Variable, None] = {}
+    strangers: dict[Any, None] = {}
     key = _plain_call(fn, args, kwargs)
     if key is not None and key in _inferred:
         result = tree.map_structure(lambda t: Tensor(t.shape, t.dtype), _inferred[key])
@@ -255,7 +265,9 @@ def record(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
             while len(_inferred) > MOST_INFERRED:
                 _inferred.pop(next(iter(_inferred)))
     node = Node(fn, args, kwargs)
-    node.closed_over = [v for v in strangers if v not in node.variables]
+    node.closed_over = [v for v in strangers if isinstance(v, Variable) and v not in node.variables]
+    node.beside = tensors(list(strangers))
+    node.inputs += node.beside
     node.outputs = tensors(result)
     for index, tensor in enumerate(node.outputs):
         tensor.node, tensor.index, tensor.name = node, index, f"{node.name}:{index}"
@@ -307,6 +319,8 @@ def op(fn: Callable) -> Callable:
                 plain = False
         if plain and not kwargs:
             return fn(*args)
+        if is_symbolic(args, kwargs):
+            args, kwargs = in_place((args, kwargs))
         if is_symbolic(args, kwargs) or (not _computing() and _has_cells(args, kwargs)):
             return record(call, args, kwargs)
         args, kwargs = tree.map_structure(_read, (args, kwargs))
@@ -314,6 +328,27 @@ def op(fn: Callable) -> Callable:
 
     call.is_op = True  # pyright: ignore[reportAttributeAccessIssue]
     return call
+
+
+def in_place(structure: Any) -> Any:
+    """`structure` with values in place of Tensors of the graph that is being evaluated.
+
+    A function within it (a Lambda, a loss) may close over them.
+    """
+    frame = state.frame()
+    if frame is None or not (frame.placed or frame.stand_in):
+        return structure
+
+    def value(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return x
+        if id(x) in frame.placed:
+            return frame.placed[id(x)][1]
+        if frame.stand_in is not None:
+            return frame.stand_in(x)
+        return evaluate(x, dict(frame.placed.values()))
+
+    return tree.map_structure(value, structure)
 
 
 def _computing() -> bool:
@@ -373,12 +408,18 @@ def evaluate(outputs: Any, feed: Mapping[Tensor, Any], plan: Sequence[Node] | No
     if plan is None:
         plan = ancestors(tensors(outputs), fed)
     frame = state.frame()
+    if frame is None and any(node.beside for node in plan):
+        with Frame(catches=False):
+            return evaluate(outputs, feed, plan)
     moved = {} if frame is None else frame.moved
+    placed = {} if frame is None else frame.placed
+    placed.update((id(t), (t, v)) for t, v in feed.items())
     for node in plan:
         results = [r for r in tree.leaves(node.run(lambda t: values[id(t)], fed)) if r is not None]
         for tensor, value in zip(node.outputs, results, strict=True):
             move = moved.get(id(tensor))
-            values.setdefault(id(tensor), value if move is None else value + move)
+            value = values.setdefault(id(tensor), value if move is None else value + move)
+            placed[id(tensor)] = (tensor, value)
     return tree.map_structure(lambda t: values[id(t)] if isinstance(t, Tensor) else t, outputs)
 
 
@@ -431,7 +472,7 @@ class Gradient(Node):
             own = dict(zip(map(id, points), moves, strict=True))
             feed = {t: v + own[id(t)] if id(t) in own else v for t, v in base.items()}
             moved = {**outer.moved, **{i: outer.moved.get(i, 0) + m for i, m in own.items()}}
-            with outer.child(bound=bound, losses=[], moved=moved):
+            with outer.child(bound=bound, losses=[], moved=moved, placed={}):
                 return engine.np.sum(evaluate(self.loss, feed))
 
         both = engine.value_and_grad(lambda x: total(*x))

@@ -208,6 +208,9 @@ class Frame:
         custom_objects: name -> class or function, for `deserialize`.
         strangers: Variables that were read though they are not bound: what is compiled here holds
             their values of now.
+        placed: id of a Tensor -> (the Tensor, its value) in the graph that is being evaluated: what
+            a Lambda or a loss closes over stands for its value there.
+        stand_in: `Tensor -> array` for such a Tensor while only shapes are asked for; or None.
         moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
         initial: `(make, shape, dtype) -> array`, in place of what initializers make; or None.
         probing: whether only shapes are asked for, with made-up sizes for unknown dimensions.
@@ -233,6 +236,8 @@ class Frame:
         self.custom_objects: dict[str, Any] = {}
         self.initial: Callable | None = None
         self.moved: dict[int, Any] = {}
+        self.placed: dict[int, tuple] = {}
+        self.stand_in: Callable | None = None
         self.probing = False
         self.strangers: dict[Variable, None] = {}
         self.draws = Draws()

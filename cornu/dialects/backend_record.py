@@ -68,6 +68,7 @@ def recorded(
         kwargs = modern(fn, signature, kwargs)
         if sizes:
             args, kwargs = _with_late_sizes(signature, sizes, args, kwargs)
+        args, kwargs = graph.in_place((args, kwargs))
         leaves = tree.leaves((args, kwargs))
         symbolic = any(isinstance(x, Tensor) for x in leaves)
         if symbolic and not outside():

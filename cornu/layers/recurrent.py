@@ -329,7 +329,8 @@ class Recurrent(Layer):
             number, x, kept = given
             bound = {**frame.bound, **dict(zip(moving, values, strict=True))}
             own_key = None if key is None else engine.fold(key, number)
-            with state.within(bound=bound, losses=[], masks={}, key=own_key) as inner:
+            scene = {"bound": bound, "losses": [], "masks": {}, "placed": dict(frame.placed)}
+            with state.within(**scene, key=own_key) as inner:
                 output, new = call_cell(self.cell, x, states, training, **more)
                 losses = list(inner.losses)
             new = self._fitted(new, states)

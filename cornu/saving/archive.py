@@ -13,7 +13,9 @@ import numpy as np
 from cornu import state, tree
 from cornu.config import custom_object_scope, deserialize_inner, serialize
 from cornu.errors import UsageError, UsageTypeError, shown, warn
+from cornu.saving.assets import assets_of, place_assets
 from cornu.saving.forms import as_shapes, is_model, layer_of, wire_form
+from cornu.saving.layered import Layered, layered_of, named, place_layered
 from cornu.saving.weights import array_of, assign_all, fit, place_weights, weights_of
 
 COMPILED = (
@@ -45,6 +47,8 @@ class Archive:
         names: path of a layer -> its name, for messages.
         training: "compile_config", and "optimizer" (path -> array) where there was one; or None.
         meta: what the file says of itself.
+        layered: weights by layer instead of by path, in the layouts that keep them so; or None.
+        assets: path -> content of the files that layers keep beside weights: vocabularies.
     """
 
     config: dict[str, Any]
@@ -52,6 +56,8 @@ class Archive:
     names: Mapping[str, str] = field(default_factory=dict)
     training: dict[str, Any] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    layered: Layered | None = None
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- model -> archive
@@ -101,18 +107,27 @@ def check_built(model: Any) -> None:
         )
 
 
-def model_to_archive(model: Any, include_optimizer: bool = True) -> Archive:
-    """All of a model, copied. Raises UsageError where it is not built or has no plain form."""
+def model_to_archive(
+    model: Any, include_optimizer: bool = True, layered: bool = False
+) -> Archive:
+    """All of a model, copied, its weights by path or by layer.
+
+    Raises UsageError where it is not built or has no plain form.
+    """
     check_built(model)
     config = described(model)
     compiled = config.pop("compile_config", None)
     with state.cells_lock:  # weights and slots of one moment
-        values, names = weights_of(model)
+        values, names = ({}, {}) if layered else weights_of(model)
+        lists = layered_of(model) if layered else None
         slots = _optimizer_values(model.optimizer) if compiled and include_optimizer else {}
     training = None
     if compiled:
         training = {"compile_config": compiled, "optimizer": slots}
-    return Archive(config, values, names, training)
+    if training and slots:
+        training["names"] = [name for name, _ in named(model.optimizer.variables)]
+    assets = {} if layered else assets_of(model)
+    return Archive(config, values, names, training, layered=lists, assets=assets)
 
 
 def _optimizer_values(optimizer: Any) -> dict[str, np.ndarray]:
@@ -137,8 +152,12 @@ def archive_to_model(
     been looked at, nothing large is made. Raises UsageError for what does not fit.
     """
     with custom_object_scope(custom_objects or {}):
-        model = model_of(archive.config, _bytes(archive.weights))
-        place_weights(model, archive.weights, archive.names, fresh=True)
+        model = model_of(archive.config, _bytes(archive))
+        if archive.layered is None:
+            place_weights(model, archive.weights, archive.names, fresh=True)
+        else:
+            place_layered(model, archive.layered, fresh=True)
+        place_assets(model, archive.assets, archive.names)
         if compile and archive.training:
             compile_as(model, archive.training)
     return model
@@ -190,8 +209,10 @@ class Budget:
         return make(shape, dtype=dtype) if self.known is None else np.zeros(shape, "float32")
 
 
-def _bytes(weights: Mapping[str, Any]) -> int:
-    return sum(math.prod(w.shape) * 4 for w in weights.values())
+def _bytes(archive: Archive) -> int:
+    lists = (archive.layered or {}).values()
+    values = [*archive.weights.values(), *(value for pairs in lists for _, value in pairs)]
+    return sum(math.prod(value.shape) * 4 for value in values)
 
 
 def compile_as(model: Any, training: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Weights as HDF5: groups by path, one dataset for each Variable, as Keras 3 lays them out.
 
-The one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares
+Files of older layout are looked through as well; what they mean is said in `legacy`. The one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares
 what an array declares with what is stored before any of it is read.
 """
 
@@ -9,15 +9,20 @@ import io
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from cornu.saving.attributes import text, texts
 from cornu.saving.files import ModelFileError
 from cornu.saving.weights import Stored
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 BFLOAT16 = "bfloat16"
+LAYOUT = "3.15.1"
+"""The version of Keras whose layouts are written."""
+
 MOST_OBJECTS, MOST_DEPTH, MOST_AXES, MOST_RATIO = 200_000, 64, 16, 1000
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 
@@ -40,11 +45,12 @@ def to_hdf5(
         for path, name in names.items():
             file.create_group(f"{path}/vars" if path else "vars").attrs["name"] = name
         for path, value in weights.items():
-            _write(file, path, np.asarray(value), digests)
+            write_array(file, path, np.asarray(value), digests)
     return image.getbuffer()
 
 
-def _write(file: Any, path: str, value: np.ndarray, digests: bool) -> None:
+def write_array(file: Any, path: str, value: np.ndarray, digests: bool) -> None:
+    """Write an array into an open file or group; with `digests` it carries its SHA-256."""
     short = str(value.dtype) == BFLOAT16
     plain = value.view("V2") if short else value
     dataset = file.create_dataset(path, data=plain)
@@ -63,11 +69,44 @@ def _digest(value: np.ndarray) -> str:
 # ---------------------------------------------------------------- reading
 
 
+@dataclass
+class Content:
+    """What is in a file.
+
+    Attributes:
+        weights: path -> array, still unread.
+        names: path of a layer -> its name.
+        legacy: whether this is the layout of whole models before `.keras`.
+        said: for such a file, path of a group -> its texts, by the names of attributes.
+    """
+
+    weights: dict[str, Stored] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    legacy: bool = False
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+TEXTS = ("model_config", "training_config", "keras_version", "backend", "cornu")
+LISTS = ("layer_names", "weight_names")
+
+
 @contextmanager
 def stored_weights(
     file: BinaryIO, path: Any, member: str | None = None
 ) -> Iterator[tuple[dict[str, Stored], dict[str, str]]]:
-    """Arrays by path, still unread, and names of layers by path.
+    """Arrays by path and names of layers by path, from a file of the present layout."""
+    with stored_content(file, path, member) as content:
+        if content.legacy:
+            reason = "/: holds the layout of whole .h5 models, which cannot be here."
+            raise ModelFileError(path, member, reason, "E-FILE-HDF5")
+        yield content.weights, content.names
+
+
+@contextmanager
+def stored_content(
+    file: BinaryIO, path: Any, member: str | None = None
+) -> Iterator[Content]:
+    """All that is in a file; its arrays can be read while the context lasts.
 
     `path` and `member` are for messages. Raises ModelFileError for anything unusual.
     """
@@ -80,7 +119,7 @@ def stored_weights(
     except Exception as error:
         raise ModelFileError(path, member, _damage(error, size), "E-FILE-DAMAGED") from error
     with opened:
-        yield _Walk(path, member, size).over(opened)
+        yield _Walk(path, member, size, file).over(opened)
 
 
 def _damage(error: Exception, size: int) -> str:
@@ -93,24 +132,21 @@ def _damage(error: Exception, size: int) -> str:
 class _Walk:
     """Looks at every object of a file once."""
 
-    def __init__(self, path: Any, member: str | None, size: int):
-        self.path, self.member, self.size = path, member, size
-        self.weights: dict[str, Stored] = {}
-        self.names: dict[str, str] = {}
+    def __init__(self, path: Any, member: str | None, size: int, file: BinaryIO):
+        self.path, self.member, self.size, self.file = path, member, size, file
+        self.content = Content()
         self.seen: set[Any] = set()
-        self.declared = 0
+        self.declared = self.written = 0
 
     def bad(self, where: str, what: str, code: str = "E-FILE-HDF5") -> ModelFileError:
         """The error for an object of the file."""
         member = f"{self.member}: {where}" if self.member else where
         return ModelFileError(self.path, member, what, code)
 
-    def over(self, file: Any) -> tuple[dict[str, Stored], dict[str, str]]:
-        """All arrays and names."""
-        if "layer_names" in file.attrs or "model_config" in file.attrs:
-            raise self.bad(
-                "/", "holds the layout of older generations, which is not read here yet."
-            )
+    def over(self, file: Any) -> Content:
+        """All arrays, names and texts."""
+        marks = ("model_config", "layer_names", "layer_names0")
+        self.content.legacy = any(mark in file.attrs for mark in marks)
         todo: list[tuple[str, Any]] = [("", file)]
         while todo:
             where, group = todo.pop()
@@ -121,7 +157,7 @@ class _Walk:
             except Exception as error:
                 reason = _damage(error, self.size)
                 raise self.bad(where or "/", reason, "E-FILE-DAMAGED") from error
-        return self.weights, self.names
+        return self.content
 
     def inside(self, where: str, group: Any) -> list[tuple[str, Any]]:
         """Take a group's arrays; returns its groups."""
@@ -131,7 +167,10 @@ class _Walk:
         if where.count("/") >= MOST_DEPTH:
             raise self.bad(where, "is nested too deep.")
         if where == "vars" or where.endswith("/vars"):
-            self.names[where.removesuffix("vars").removesuffix("/")] = _text(group, "name") or where
+            layer = where.removesuffix("vars").removesuffix("/")
+            self.content.names[layer] = _text(group, "name") or where
+        if self.content.legacy:
+            self.content.said[where] = self.said(where, group)
         found = []
         for name in group:
             below = f"{where}/{name}" if where else name
@@ -144,9 +183,22 @@ class _Walk:
                 found.append((below, item))
             elif isinstance(item, h5py.Dataset):
                 self.visit(below, item)
-                self.weights[below] = self.array(below, item)
+                self.content.weights[below] = self.array(below, item)
             else:
                 raise self.bad(below, "is neither a group nor an array.")
+        return found
+
+    def said(self, where: str, group: Any) -> dict[str, Any]:
+        """The texts that a group carries; together they are no longer than the file."""
+        try:
+            found: dict[str, Any] = {name: text(group, name) for name in TEXTS}
+            found |= {name: texts(group, name, self.file, self.size) for name in LISTS}
+        except ValueError as error:
+            raise self.bad(where or "/", f"{str(error)[:200]}.") from error
+        found = {name: value for name, value in found.items() if value is not None}
+        self.written += sum(len(one) for value in found.values() for one in value)
+        if self.written > self.size:
+            raise self.bad(where or "/", "declares more text than the file can hold.")
         return found
 
     def visit(self, where: str, item: Any) -> None:

@@ -5,7 +5,7 @@ classes' own, numbered.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +135,7 @@ def place_weights(
     nobody has seen yet, takes array after array, so that they are not in memory twice.
     """
     stored = _by_layer(weights)
-    named = {_plain_path(path): name for path, name in (names or {}).items()}
+    named = _plain_names(names or {})
     sets: list[tuple[Variable, Any]] = []
     report = Report()
     with state.Frame() as frame:
@@ -173,6 +173,15 @@ def _by_layer(weights: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if not drawn and layer.split("/")[0] != "optimizer":
             found.setdefault(_plain_path(layer), {})[key] = value
     return found
+
+
+def paths_in_file(model: Any, names: Mapping[str, str]) -> Iterator[tuple[str, Layer]]:
+    """A model's layers with the paths that they have in a file with these names of layers."""
+    return _by_name(list(parts(model)), _plain_names(names))
+
+
+def _plain_names(names: Mapping[str, str]) -> dict[str, str]:
+    return {_plain_path(path): name for path, name in names.items()}
 
 
 def _by_name(
@@ -230,11 +239,26 @@ class Report:
 
     def match(self, layer: Layer, store: Mapping[str, Any]) -> list[tuple[Variable, Any]]:
         """Pairs of a layer's Variables and the values that fit them."""
-        found = []
         cells = layer.own_weights()
-        for i, variable in enumerate(cells):
-            value = store.get(str(i))
-            name = f"{layer.name}/{variable.name}"
+        known = {str(i) for i in range(len(cells))}
+        self.unexpected += [f"{layer.name}/{key}" for key in store if key not in known]
+        values = [store.get(str(i)) for i in range(len(cells))]
+        return self._fitting(layer.name, cells, values)
+
+    def match_list(
+        self, name: str, cells: Sequence[Variable], listed: Sequence[tuple[str, Any]]
+    ) -> list[tuple[Variable, Any]]:
+        """Pairs of Variables and the values that fit them, of a list of names and values."""
+        self.unexpected += [f"{name}/{key}" for key, _ in listed[len(cells) :]]
+        values = [value for _, value in listed[: len(cells)]]
+        return self._fitting(name, cells, values + [None] * (len(cells) - len(values)))
+
+    def _fitting(
+        self, owner: str, cells: Sequence[Variable], values: Sequence[Any]
+    ) -> list[tuple[Variable, Any]]:
+        found = []
+        for variable, value in zip(cells, values, strict=True):
+            name = f"{owner}/{variable.name}"
             if value is None:
                 self.missing.append(f"{name} {variable.shape}")
             elif not fit(value, variable):
@@ -243,8 +267,6 @@ class Report:
                 )
             else:
                 found.append((variable, value))
-        known = {str(i) for i in range(len(cells))}
-        self.unexpected += [f"{layer.name}/{key}" for key in store if key not in known]
         return found
 
     def __bool__(self) -> bool:

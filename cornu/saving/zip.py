@@ -1,4 +1,4 @@
-"""The `.keras` format: a ZIP archive with config.json, metadata.json and model.weights.h5.
+"""The `.keras` format: a ZIP archive with config.json, metadata.json, model.weights.h5, assets/.
 
 Members are stored as they are, as Keras 3 does; metadata.json holds a SHA-256 of each under
 "cornu". The reader takes members by name from an archive of which every byte is accounted for.
@@ -19,16 +19,15 @@ from typing import Any, BinaryIO
 from cornu.errors import UsageError
 from cornu.saving.archive import Archive
 from cornu.saving.files import ModelFileError
-from cornu.saving.hdf5 import stored_weights, to_hdf5
+from cornu.saving.hdf5 import LAYOUT, stored_weights, to_hdf5
 from cornu.saving.text import parse
 
 MAGIC = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-LAYOUT = "3.15.1"
-"""The version of Keras whose layout this is."""
+ASSETS = "assets/"
 
 NAME = re.compile(r"[A-Za-z0-9_.\-/]+")
-MOST_MEMBERS, MOST_RATIO, SMALL = 10_000, 200, 2**20
+MOST_MEMBERS, MOST_RATIO, SMALL, MOST_ASSETS = 10_000, 200, 2**20, 2**30
 LOCAL_HEADER, END_RECORD = 30, 22
 DESCRIPTOR_FLAG, ENCRYPTED_FLAG, DESCRIPTOR = 0x8, 0x1, 24
 
@@ -47,6 +46,7 @@ def write_zip(archive: Archive, file: BinaryIO) -> None:
     members = {
         CONFIG: json.dumps(config).encode(),
         WEIGHTS: to_hdf5({**archive.weights, **slots}, {**archive.names, **groups}),
+        **{f"{ASSETS}{name}": content for name, content in archive.assets.items()},
     }
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     now = datetime.datetime.now()
@@ -79,7 +79,9 @@ def read_zip(file: BinaryIO, path: Any) -> Iterator[Archive]:
         if WEIGHTS not in members.known:
             raise ModelFileError(path, WEIGHTS, "is missing from the archive.")
         weights = members.read(WEIGHTS)
-        for name, data in ((CONFIG, content), (WEIGHTS, weights)):
+        assets = {name: members.read(name) for name in members.known if name.startswith(ASSETS)}
+        _check_assets(assets, digests, path)
+        for name, data in ((CONFIG, content), (WEIGHTS, weights), *assets.items()):
             if name in digests and hashlib.sha256(data).hexdigest() != digests[name]:
                 raise ModelFileError(
                     path,
@@ -93,7 +95,19 @@ def read_zip(file: BinaryIO, path: Any) -> Iterator[Archive]:
         slots = {p: a for p, a in arrays.items() if p.split("/")[0] == "optimizer"}
         own = {p: a for p, a in arrays.items() if p not in slots}
         training = {"compile_config": compiled, "optimizer": slots} if compiled else None
-        yield Archive(config, own, names, training, metadata)
+        plain = {name.removeprefix(ASSETS): data for name, data in assets.items()}
+        yield Archive(config, own, names, training, metadata, assets=plain)
+
+
+def _check_assets(assets: Mapping[str, bytes], digests: Mapping[str, str], path: Any) -> None:
+    """Raise ModelFileError for assets that are too large, or that a checksum waits for in vain."""
+    size = sum(map(len, assets.values()))
+    if size > MOST_ASSETS:
+        reason = f"are {size} bytes; {MOST_ASSETS} are read at most."
+        raise ModelFileError(path, ASSETS, reason, "E-FILE-SIZE")
+    for name in digests:
+        if name.startswith(ASSETS) and name not in assets:
+            raise ModelFileError(path, name, "is missing from the archive.", "E-FILE-DAMAGED")
 
 
 def _json(content: bytes, path: Any, member: str) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Program:
 
         def objective(values: list) -> tuple[Any, tuple]:
             bound = {**outer.bound, **dict(zip(self.trainable, values, strict=True))}
-            with outer.child(bound=bound, losses=[], masks={}) as inner:
+            with outer.child(bound=bound, losses=[], masks={}, placed={}) as inner:
                 outputs, masks = self._forward(batch.x, training=True)
                 total, each = self._total(batch, outputs, inner)
                 given = zip(self.trainable, values, strict=True)
@@ -138,7 +138,7 @@ class Program:
         """One test step: loss and figures."""
         frame = state.frame()
         assert frame is not None
-        with frame.child(losses=[], masks={}) as inner:
+        with frame.child(losses=[], masks={}, placed={}) as inner:
             outputs, masks = self._forward(batch.x, training=False)
             if self.objective.has_loss or inner.losses:
                 total, each = self._total(batch, outputs, inner)

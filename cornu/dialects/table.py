@@ -1,0 +1,354 @@
+"""The table of old spellings: what a row says, and the one walk over rows.
+
+A `Row` says what a class was called, what its arguments were called and meant, and what it took for
+granted, up to the last version of a time. The same rows serve constructor calls (`retold`) and saved
+configs (`modern_config`). A name that is no longer in use is taken in every generation; a name that
+is still in use, but meant something else, and a default that has changed, follow the generation.
+The rows themselves are in `keras0`, `keras1` and `keras2`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from typing import Any
+
+from cornu import config
+from cornu.dialects import generations
+from cornu.dialects.generations import GENERATIONS
+from cornu.errors import UsageError, UsageTypeError, shown, suggestion, warn
+
+Arguments = dict[str, Any]
+Split = Callable[[Any], Arguments]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one class was, up to and including the generation `until`.
+
+    Args:
+        name: the class's name then.
+        until: the last generation that spoke so.
+        is_now: its name today; the same unless said.
+        positional: names of its positional arguments then, in order.
+        rename: old argument -> today's.
+        values: argument, by its old name -> {old value: today's}, or a function of the value.
+        fuse: today's argument -> the old ones of which it is the tuple.
+        split: old argument -> function of its value that gives today's arguments.
+        drop: old argument -> what is lost with it, to be said where it was set; "" for nothing.
+        expand: function of all arguments, by today's names, that gives today's.
+        defaults: today's argument -> {generation: what it was where not given}.
+        also: whether these positional arguments are of this row in later generations too, but 3.
+        apart: whether the class became another one that has rows of its own: this one is read only
+            where the old name stands.
+    """
+
+    name: str
+    until: str
+    is_now: str = ""
+    positional: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    fuse: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    split: Mapping[str, Split] = field(default_factory=dict)
+    drop: Mapping[str, str] = field(default_factory=dict)
+    expand: Callable[[Arguments], Arguments] | None = None
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    also: Callable[[tuple], bool] | None = None
+    apart: bool = False
+
+    @property
+    def present(self) -> str:
+        """The class's name today."""
+        return self.is_now or self.name
+
+    def in_force(self, generation: str) -> bool:
+        """Whether this generation spoke so."""
+        return GENERATIONS.index(generation) <= GENERATIONS.index(self.until)
+
+    def names(self) -> set[str]:
+        """Arguments that the row says something of."""
+        fused = {name for parts in self.fuse.values() for name in parts}
+        return {*self.rename, *self.values, *self.split, *self.drop, *fused}
+
+
+def until(generation: str, value: Any) -> dict[str, Any]:
+    """`value` for this generation and all before it."""
+    last = GENERATIONS.index(generation)
+    return dict.fromkeys(GENERATIONS[: last + 1], value)
+
+
+class Table:
+    """Rows of all times, the oldest first."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[Row]] = {}
+        self.by_present: dict[str, list[Row]] = {}
+
+    def add(self, *rows: Row) -> None:
+        """Add rows; older ones must come first."""
+        for row in rows:
+            self.by_name.setdefault(row.name, []).append(row)
+            if not row.apart:
+                self.by_present.setdefault(row.present, []).append(row)
+
+    def present_name(self, name: str) -> str:
+        """Today's name of a class."""
+        rows = self.by_name.get(name)
+        return rows[-1].present if rows else name
+
+    def of(self, name: str, cls: type | None) -> list[Row]:
+        """What is to be said of a class by some name, the oldest first.
+
+        Rows under that name come before those of what the class has become; `cls` adds those that
+        speak of all layers, or all optimizers.
+        """
+        own = list(self.by_name.get(name, ()))
+        times = {row.until for row in own}
+        later = self.by_present.get(self.present_name(name), ())
+        own += [row for row in later if row not in own and row.until not in times]
+        bases = () if cls is None else cls.__mro__
+        own += [row for base in bases for row in self.by_name.get(f"any {base.__name__}", ())]
+        return sorted(own, key=lambda row: GENERATIONS.index(row.until))
+
+    def of_class(self, cls: type) -> list[Row]:
+        """The same for a class of today, or one made of it."""
+        named = (base.__name__ for base in cls.__mro__)
+        known = next((name for name in named if name in self.by_present), cls.__name__)
+        return self.of(known, cls)
+
+
+table = Table()
+_warned: set[tuple] = set()
+
+
+# ---------------------------------------------------------------- the walk
+
+
+def applied(
+    row: Row, given: Mapping[str, Any], known: set[str], generation: str, who: str = ""
+) -> Arguments:
+    """The arguments as the next time called them.
+
+    Names in `known` are in use today: the row speaks of them only where it is in force. `who` is
+    named in warnings of what is lost; nothing is said without it.
+    Raises UsageTypeError where an argument is given under two names.
+    """
+    force = row.in_force(generation)
+    found: Arguments = {}
+    fused = {name for parts in row.fuse.values() for name in parts}
+    for name, value in given.items():
+        told = name not in known or force
+        made = _one(row, name, value, who) if told and name not in fused else {name: value}
+        for new, new_value in made.items():
+            if new in found or (new != name and new in given and new in known):
+                raise UsageTypeError(
+                    "E-ARGUMENTS", f"{who or row.name} got {new} twice, once as {name}."
+                )
+            found[new] = new_value
+    for new, parts in row.fuse.items():
+        found = _fused(found, new, parts, who or row.name)
+    return row.expand(found) if row.expand is not None else found
+
+
+def _one(row: Row, name: str, value: Any, who: str) -> Arguments:
+    """Today's arguments for one of then."""
+    if name in row.drop:
+        if row.drop[name] and who and not _says_nothing(value):
+            warn(f"{who}: {name}={shown(value)} has no effect any more: {row.drop[name]}")
+        return {}
+    if name in row.values:
+        value = _value(row.values[name], value)
+    if name in row.split:
+        return row.split[name](value)
+    return {row.rename.get(name, name): value}
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, (int, float)) and value == 0)
+
+
+def _value(said: Any, value: Any) -> Any:
+    if callable(said):
+        return said(value)
+    try:
+        return said.get(value, value)
+    except TypeError:  # not hashable: no name
+        return value
+
+
+def _fused(found: Arguments, new: str, parts: tuple[str, ...], who: str) -> Arguments:
+    present = [name for name in parts if name in found]
+    if not present:
+        return found
+    if len(present) < len(parts):
+        raise UsageTypeError(
+            "E-ARGUMENT-MISSING",
+            f"{who}: {', '.join(present)} needs {', '.join(n for n in parts if n not in found)} "
+            f"too; today it is {new}=({', '.join('3' for _ in parts)}).",
+        )
+    rest = {name: value for name, value in found.items() if name not in parts}
+    return {**rest, new: tuple(found[name] for name in parts)}
+
+
+def told(
+    rows: Sequence[Row], given: Mapping[str, Any], known: set[str], generation: str, who: str = ""
+) -> Arguments:
+    """Arguments of some time by today's names, with what that generation took for granted."""
+    found = dict(given)
+    for row in rows:
+        if row.in_force(generation) or _speaks(row, found, known):
+            found = applied(row, found, known, generation, who)
+    for row in rows:
+        for name, by_generation in row.defaults.items():
+            if generation in by_generation:
+                found.setdefault(name, by_generation[generation])
+    return found
+
+
+def _speaks(row: Row, given: Mapping[str, Any], known: set[str]) -> bool:
+    return any(name not in known and name in given for name in row.names())
+
+
+# ---------------------------------------------------------------- calls
+
+
+def retold(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]:
+    """A constructor call of some time as today's; the rule for `config.translate`.
+
+    What does not fit any row is returned as it is, for the class itself to say what is wrong.
+    Warns once for each spelling. Raises UsageError for what cannot be had any more.
+    """
+    rows = table.of_class(cls)
+    if not rows:
+        return args, kwargs
+    args, kwargs = _retold(cls, rows, args, kwargs, cls.__name__)
+    if "class_name" in kwargs:
+        raise UsageError(
+            "E-OLD-OPTION",
+            f"{cls.__name__}() of older generations did with these arguments what "
+            f'{kwargs["class_name"]} does today: use cornu.dialects.layers.{kwargs["class_name"]}.',
+        )
+    return args, kwargs
+
+
+def _retold(
+    cls: Any, rows: list[Row], args: tuple, kwargs: Arguments, name: str
+) -> tuple[tuple, Arguments]:
+    generation = generations.current()
+    known = {*cls.fields, *cls.options}
+    given = _by_name(cls, rows, args, kwargs, generation, known)
+    if given is None:
+        return args, kwargs
+    found = told(rows, given, known, generation, f"{name}()")
+    if _same(found, given):
+        return args, kwargs
+    old = sorted({n for row in rows for n in row.names()} & given.keys() - known)
+    if old:
+        _tell(cls, name, old, found, [p for p in _positional(cls) if p in found])
+    return (), found
+
+
+def _same(a: Arguments, b: Arguments) -> bool:
+    return a.keys() == b.keys() and all(a[name] is b[name] for name in a)
+
+
+def _tell(cls: type, name: str, old: list[str], found: Arguments, order: list[str]) -> None:
+    """Warn of a spelling, once."""
+    key = (name, *old)
+    if key in _warned:
+        return
+    _warned.add(key)
+    ordered = [*order, *(n for n in found if n not in order)]
+    said = ", ".join(f"{n}={_brief(found[n])}" for n in ordered)
+    warn(f"{name}({', '.join(old)}) is an old spelling. Today: {cls.__name__}({said})")
+
+
+def forget_warnings() -> None:
+    """Let every spelling be warned of again."""
+    _warned.clear()
+
+
+def _brief(value: Any) -> str:
+    if hasattr(value, "get_config"):
+        return repr(value)
+    name = getattr(value, "__name__", None)
+    if callable(value) and name:
+        return name
+    return repr(value) if not hasattr(value, "shape") else shown(value)
+
+
+def _by_name(
+    cls: Any, rows: list[Row], args: tuple, kwargs: Arguments, generation: str, known: set[str]
+) -> Arguments | None:
+    """The arguments by name, in the order of the time that the call is of; None where none fits."""
+    if not args:
+        return dict(kwargs)
+    for order, row in _orders(cls, rows, args, kwargs, generation, known):
+        names = order[: len(args)]
+        clash = len(args) > len(order) or any(name in kwargs for name in names)
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        if not clash and (row is None or _whole_parts(row, given)):
+            return given
+    return None
+
+
+def _orders(
+    cls: Any, rows: list[Row], args: tuple, kwargs: Arguments, generation: str, known: set[str]
+) -> Iterator[tuple[Sequence[str], Row | None]]:
+    ordered = [row for row in rows if row.positional]
+    for row in ordered:
+        also = generation != "3" and row.also is not None and row.also(args)
+        if also or _speaks(row, kwargs, known):
+            yield row.positional, row
+    for row in ordered:
+        if row.in_force(generation):
+            yield row.positional, row
+            break
+    yield _positional(cls), None
+
+
+def _whole_parts(row: Row, given: Arguments) -> bool:
+    """Whether what is to be fused is all there, each a number."""
+    for parts in row.fuse.values():
+        values = [given[name] for name in parts if name in given]
+        if values and (len(values) < len(parts) or not all(isinstance(v, int) for v in values)):
+            return False
+    return True
+
+
+def _positional(cls: Any) -> list[str]:
+    parameters = list(signature(cls.__init__).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
+
+
+def made(name: str, *args: Any, **kwargs: Any) -> Any:
+    """An object by the name its class had: `made("TimeDistributedDense", 32)`.
+
+    Raises UsageError for a class of no generation, or one that cannot be had any more.
+    """
+    classes = config.classes_named(table.present_name(name))
+    if name not in table.by_name or not classes:
+        raise UsageError(
+            "E-UNKNOWN-CLASS",
+            f'No class "{name}" is known. {suggestion(name, table.by_name)}'.rstrip(),
+        )
+    cls: Any = classes[-1]
+    args, kwargs = _retold(cls, table.of(name, cls), args, kwargs, name)
+    if "class_name" in kwargs:
+        cls = config.classes_named(kwargs.pop("class_name"))[-1]
+    return cls(*args, **kwargs)
+
+
+# ---------------------------------------------------------------- configs
+
+
+def modern_config(
+    name: str, given: Mapping[str, Any], generation: str
+) -> tuple[str, dict[str, Any]]:
+    """Class name and config of today for those of a file of `generation`."""
+    present = table.present_name(name)
+    classes = config.classes_named(present)
+    cls: Any = classes[-1] if classes else None
+    known = {*cls.fields, *cls.options} if cls is not None else set()
+    found = told(table.of(name, cls), given, known, generation)
+    return found.pop("class_name", present), found

@@ -1,0 +1,231 @@
+"""Whole models and weights as `.h5`: the layout of Keras 1 to Keras 3 before there was `.keras`.
+
+The model's config and how it was compiled are texts at the root; weights lie in a group for each
+layer, whose attribute says their order. What older generations say in other words is put into the
+words of the present one by the rules in `translations`, before anything is made of it.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from cornu.errors import UsageError, shown
+from cornu.saving.archive import COMPILED, Archive
+from cornu.saving.files import ModelFileError
+from cornu.saving.hdf5 import LAYOUT, Content, stored_content, write_array
+from cornu.saving.layered import TOP, Layered
+from cornu.saving.text import parse
+
+translations: list[Callable[[dict[str, Any], str], dict[str, Any]]] = []
+"""Rules `(config, version) -> config` for what other generations wrote; asked in order.
+
+A config is {"model_config": …, "training_config": … or None}; a version is "3.15.1", "2.2.4", or ""
+where the file does not say. A rule leaves alone what it does not know.
+"""
+
+MOST_ATTRIBUTE = 64_512
+"""Bytes that an attribute of HDF5 may have; a longer list is cut into numbered ones."""
+
+
+def modern(config: dict[str, Any], version: str) -> dict[str, Any]:
+    """A config in the words of the present generation."""
+    for rule in translations:
+        config = rule(config, version)
+    return config
+
+
+# ---------------------------------------------------------------- writing
+
+
+def to_legacy(archive: Archive, digests: bool = True) -> memoryview:
+    """The content of a whole-model file, from an archive whose weights are in layers."""
+    import h5py
+
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        texts = {"model_config": json.dumps(_legacy_form(archive.config))}
+        training = archive.training
+        if training:
+            texts["training_config"] = json.dumps(_training_config(training["compile_config"]))
+        for name, said in texts.items():
+            file.attrs[name] = said
+        file.attrs["cornu"] = json.dumps({"sha256": {n: _digest(t) for n, t in texts.items()}})
+        _write_version(file)
+        _write_layers(file.create_group("model_weights"), archive.layered or {}, digests)
+        slots = (training or {}).get("optimizer") or {}
+        if slots:
+            names = (training or {}).get("names") or list(slots)
+            count = sum(path.startswith("optimizer/vars/") for path in slots)
+            values = [slots[f"optimizer/vars/{i}"] for i in range(count)]
+            group = file.create_group("optimizer_weights")
+            _write_list(group, list(zip(names, values, strict=True)), digests)
+    return image.getbuffer()
+
+
+def weights_to_legacy(layered: Layered) -> memoryview:
+    """The content of a file of weights."""
+    import h5py
+
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        _write_layers(file, layered, digests=True)
+    return image.getbuffer()
+
+
+def _digest(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _write_version(group: Any) -> None:
+    group.attrs["keras_version"] = LAYOUT
+    group.attrs["backend"] = "jax"
+
+
+def _write_layers(group: Any, layered: Layered, digests: bool) -> None:
+    _write_names(group, "layer_names", [name for name in layered if name != TOP])
+    _write_version(group)
+    for name, values in sorted(layered.items()):
+        _write_list(group.create_group(name), values, digests)
+
+
+def _write_list(group: Any, values: Sequence[tuple[str, Any]], digests: bool) -> None:
+    _write_names(group, "weight_names", [name for name, _ in values])
+    for name, value in values:
+        wide = value.astype("float32") if str(value.dtype) == "bfloat16" else value
+        write_array(group, name, np.asarray(wide), digests)
+
+
+def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
+    plain = np.array([name.encode() for name in names])
+    if plain.nbytes <= MOST_ATTRIBUTE:
+        group.attrs[attribute] = plain
+        return
+    most = MOST_ATTRIBUTE // plain.dtype.itemsize
+    for i, begin in enumerate(range(0, len(plain), most)):
+        group.attrs[f"{attribute}{i}"] = plain[begin : begin + most]
+
+
+def _legacy_form(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's plain form as this layout has it: layers by class name alone."""
+    config = form["config"]
+    if isinstance(config, Mapping) and isinstance(config.get("layers"), list):
+        config = {**config, "layers": [_legacy_form(layer) for layer in config["layers"]]}
+    rest = {key: form[key] for key in ("name", "inbound_nodes") if key in form}
+    name = form.get("registered_name")
+    foreign = isinstance(name, str) and ">" in name
+    if not isinstance(config, Mapping) or "layers" not in config:
+        rest |= {key: form[key] for key in ("build_config",) if form.get(key) and foreign}
+    return {"class_name": name if foreign else form["class_name"], "config": config, **rest}
+
+
+def _training_config(compiled: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: compiled.get(key) for key in COMPILED if key != "optimizer"}
+    optimizer = compiled.get("optimizer")
+    if isinstance(optimizer, Mapping):
+        found["optimizer_config"] = {key: optimizer[key] for key in ("class_name", "config")}
+    else:
+        found["optimizer_config"] = optimizer
+    return found
+
+
+# ---------------------------------------------------------------- reading
+
+
+@contextmanager
+def read_legacy(file: BinaryIO, path: Any) -> Iterator[Archive]:
+    """The whole model in a file; its arrays can be read while the context lasts.
+
+    Raises ModelFileError for a file that is damaged, or that holds no whole model.
+    """
+    with stored_content(file, path) as content:
+        if "model_config" not in content.said.get("", {}):
+            raise ModelFileError(
+                path, None, "holds weights and no model. Make the model, then call "
+                "model.load_weights(path).",
+            )  # fmt: skip
+        yield _archive(content, path)
+
+
+def _archive(content: Content, path: Any) -> Archive:
+    root = content.said[""]
+    digests = _json(root["cornu"], path, "cornu").get("sha256", {}) if "cornu" in root else {}
+    config: dict[str, Any] = {"training_config": None}
+    for name in ("model_config", "training_config"):
+        if name in root:
+            said = root[name]
+            if isinstance(digests, dict) and digests.get(name, _digest(said)) != _digest(said):
+                reason = "does not have the checksum it was saved with. Restore the file."
+                raise ModelFileError(path, name, reason, "E-FILE-DAMAGED")
+            config[name] = _json(said, path, name)
+    config = modern(config, version_of(content))
+    training = None
+    if config["training_config"]:
+        slots = _listed(content, "optimizer_weights", path)
+        compiled = _compile_config(config["training_config"], path)
+        slots = {f"optimizer/vars/{i}": value for i, (_, value) in enumerate(slots)}
+        training = {"compile_config": compiled, "optimizer": slots}
+    layered = layers_of(content, path)
+    return Archive(config["model_config"], {}, {}, training, dict(root), layered=layered)
+
+
+def version_of(content: Content) -> str:
+    """The version of Keras that a file says it is from, or ""."""
+    places = [content.said.get(where, {}) for where in ("model_weights", "")]
+    return next((said["keras_version"] for said in places if "keras_version" in said), "")
+
+
+def layers_of(content: Content, path: Any) -> dict[str, list[tuple[str, Any]]]:
+    """Name of a layer -> its arrays in order. Raises ModelFileError where one is missing."""
+    above = "model_weights" if "model_config" in content.said.get("", {}) else ""
+    said = content.said.get(above)
+    if said is None or "layer_names" not in said:
+        raise ModelFileError(path, above or "/", "does not name its layers.", "E-FILE-HDF5")
+    found = {}
+    for name in said["layer_names"]:
+        if name in found:
+            raise ModelFileError(path, ascii(name)[:200], "is a layer twice.", "E-FILE-HDF5")
+        where = f"{above}/{name}" if above else name
+        if where not in content.said:
+            raise ModelFileError(path, ascii(where)[:200], "is missing.", "E-FILE-HDF5")
+        found[name] = _listed(content, where, path)
+    top = f"{above}/{TOP}" if above else TOP
+    found[TOP] = _listed(content, top, path)
+    return found
+
+
+def _listed(content: Content, where: str, path: Any) -> list[tuple[str, Any]]:
+    """The arrays of a group, in the order it says."""
+    names = content.said.get(where, {}).get("weight_names", [])
+    found = []
+    for name in names:
+        value = content.weights.get(f"{where}/{name}")
+        if value is None:
+            member = ascii(f"{where}/{name}")[1:-1][:200]
+            raise ModelFileError(path, member, "is missing.", "E-FILE-HDF5")
+        found.append((name, value))
+    return found
+
+
+def _json(said: str, path: Any, member: str) -> dict[str, Any]:
+    try:
+        found = parse(said)
+    except UsageError as error:
+        reason = str(error).removesuffix(f" [{error.code}]")
+        raise ModelFileError(path, member, reason, "E-FILE-JSON") from error
+    if not isinstance(found, dict):
+        raise ModelFileError(path, member, "must hold an object {…}.", "E-FILE-JSON")
+    return found
+
+
+def _compile_config(said: Any, path: Any) -> dict[str, Any]:
+    """The arguments of `compile`, from how this layout keeps them."""
+    optimizer = said.get("optimizer_config")
+    if not isinstance(optimizer, Mapping | str | None):
+        reason = f"optimizer_config must be an object; got {shown(optimizer)}."
+        raise ModelFileError(path, "training_config", reason)
+    return {"optimizer": optimizer, **{k: said[k] for k in COMPILED if k in said}}
