@@ -205,16 +205,20 @@ class Model(Layer):
         return saving.model_to_json(self, **options)
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-        """Save the whole model as one `.keras` file; see `saving.save_model`."""
+        """Save the whole model as one file, `.keras` or `.h5`; see `saving.save_model`."""
         saving.save_model(self, filepath, overwrite, include_optimizer)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Save the weights as one `.weights.h5` file; see `saving.save_weights`."""
-        saving.save_weights(self, filepath, overwrite)
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Save the weights alone, as the name says; see `saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite, max_shard_size)
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
         """Set the weights from a file, all or none; see `saving.load_weights`."""
-        saving.load_weights(self, filepath, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     # ---------------------------------------------------------------- training
 

@@ -107,9 +107,7 @@ def check_built(model: Any) -> None:
         )
 
 
-def model_to_archive(
-    model: Any, include_optimizer: bool = True, layered: bool = False
-) -> Archive:
+def model_to_archive(model: Any, include_optimizer: bool = True, layered: bool = False) -> Archive:
     """All of a model, copied, its weights by path or by layer.
 
     Raises UsageError where it is not built or has no plain form.

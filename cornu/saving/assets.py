@@ -4,7 +4,6 @@ A layer writes and reads them in a folder (`save_assets`, `load_assets`, as in K
 is a temporary one of its own, so a layer never sees a path that a file has chosen.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,9 +11,14 @@ from typing import Any
 
 from cornu.errors import UsageError
 from cornu.layers import Layer
-from cornu.saving.weights import paths_in_file, parts
+from cornu.saving.weights import parts, paths_in_file
 
-MOST_BYTES = 2**30
+
+def layers_with_assets(model: Any) -> list[Layer]:
+    """The layers that keep files, without those inside of them."""
+    found = [(path, layer) for path, layer in parts(model) if hasattr(layer, "save_assets")]
+    paths = {path for path, _ in found}
+    return [layer for path, layer in found if path.rpartition("/")[0] not in paths]
 
 
 def assets_of(model: Any) -> dict[str, bytes]:
@@ -52,27 +56,28 @@ def place_assets(
     model: Any, assets: Mapping[str, bytes], names: Mapping[str, str] | None = None
 ) -> None:
     """Give a new model's layers their files. Raises UsageError for a file that is no layer's."""
-    left = {_plain_folder(path): content for path, content in assets.items()}
-    for path, layer in paths_in_file(model, names or {}) if left else ():
-        above = f"{path}/" if path else ""
+    if not assets:
+        return
+    left = {tuple(path.split("/")): content for path, content in assets.items()}
+    if any(part in ("", ".", "..") for path in left for part in path):
+        raise UsageError("E-WEIGHTS-FILE", "an asset has a name that is no plain path.")
+    found = [(tuple(path.split("/")) if path else (), x) for path, x in paths_in_file(model, names)]
+    for path, layer in sorted(found, key=lambda pair: -len(pair[0])):  # the innermost first
         load = getattr(layer, "load_assets", None)  # an optional method of layers
-        own = [name for name in left if _folder(name) == path]
+        own = [asset for asset in left if load is not None and _is_below(asset, path)]
         if load is None or not own:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            for name in own:
-                Path(folder, name.removeprefix(above)).write_bytes(left.pop(name))
+            for asset in own:
+                place = Path(folder, *asset[len(path) :])
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(left.pop(asset))
             load(folder)
     if left:
-        raise UsageError(
-            "E-WEIGHTS-FILE", f"it has assets that are no layer's: {', '.join(list(left)[:4])}."
-        )
+        few = ", ".join("/".join(path) for path in list(left)[:4])
+        raise UsageError("E-WEIGHTS-FILE", f"it has assets that are no layer's: {few}.")
 
 
-def _folder(path: str) -> str:
-    return os.path.dirname(path)
-
-
-def _plain_folder(path: str) -> str:
-    """A path with its folders named as `paths_in_file` names them."""
-    return "/".join([*(part.lstrip("_") for part in path.split("/")[:-1]), path.split("/")[-1]])
+def _is_below(asset: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Whether an asset lies in a layer's folder, whose parts may begin with underscores."""
+    return len(asset) > len(path) and tuple(p.lstrip("_") for p in asset[: len(path)]) == path

@@ -1,7 +1,7 @@
 """Weights as HDF5: groups by path, one dataset for each Variable, as Keras 3 lays them out.
 
-Files of older layout are looked through as well; what they mean is said in `legacy`. The one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares
-what an array declares with what is stored before any of it is read.
+Files of older layout are looked through as well; what they mean is said in `legacy`. This is the
+one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares what an array declares with what is stored before any of it is read.
 """
 
 import hashlib
@@ -103,9 +103,7 @@ def stored_weights(
 
 
 @contextmanager
-def stored_content(
-    file: BinaryIO, path: Any, member: str | None = None
-) -> Iterator[Content]:
+def stored_content(file: BinaryIO, path: Any, member: str | None = None) -> Iterator[Content]:
     """All that is in a file; its arrays can be read while the context lasts.
 
     `path` and `member` are for messages. Raises ModelFileError for anything unusual.
@@ -263,13 +261,13 @@ class _Walk:
                     "Restore the file from a copy.",
                     "E-FILE-DAMAGED",
                 )
-            return _widened(value) if value.dtype.kind == "V" else value.astype(dtype, copy=False)
+            return widened(value) if value.dtype.kind == "V" else value.astype(dtype, copy=False)
 
         return read
 
 
-def _widened(value: np.ndarray) -> np.ndarray:
-    """Bfloat16 as float32: its bits are the upper half."""
+def widened(value: np.ndarray) -> np.ndarray:
+    """The 16 bits of bfloat16 as float32: they are the upper half."""
     bits = np.ascontiguousarray(value).view("<u2").astype("<u4") << 16
     return bits.view("<f4").reshape(value.shape)
 

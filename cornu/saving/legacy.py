@@ -20,6 +20,7 @@ from cornu.saving.files import ModelFileError
 from cornu.saving.hdf5 import LAYOUT, Content, stored_content, write_array
 from cornu.saving.layered import TOP, Layered
 from cornu.saving.text import parse
+from cornu.saving.weights import INNER_NAMES
 
 translations: list[Callable[[dict[str, Any], str], dict[str, Any]]] = []
 """Rules `(config, version) -> config` for what other generations wrote; asked in order.
@@ -120,7 +121,8 @@ def _legacy_form(form: Mapping[str, Any]) -> dict[str, Any]:
     foreign = isinstance(name, str) and ">" in name
     if not isinstance(config, Mapping) or "layers" not in config:
         rest |= {key: form[key] for key in ("build_config",) if form.get(key) and foreign}
-    return {"class_name": name if foreign else form["class_name"], "config": config, **rest}
+    name = name if foreign else INNER_NAMES.get(form["class_name"], form["class_name"])
+    return {"class_name": name, "config": config, **rest}
 
 
 def _training_config(compiled: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def _archive(content: Content, path: Any) -> Archive:
         slots = {f"optimizer/vars/{i}": value for i, (_, value) in enumerate(slots)}
         training = {"compile_config": compiled, "optimizer": slots}
     layered = layers_of(content, path)
-    return Archive(config["model_config"], {}, {}, training, dict(root), layered=layered)
+    return Archive(_public(config["model_config"]), {}, {}, training, dict(root), layered=layered)
 
 
 def version_of(content: Content) -> str:
@@ -222,10 +224,42 @@ def _json(said: str, path: Any, member: str) -> dict[str, Any]:
     return found
 
 
+def _public(form: Any) -> Any:
+    """A plain form with the public names of layers' classes."""
+    if not isinstance(form, Mapping):
+        return form
+    name, config = form.get("class_name"), form.get("config")
+    if isinstance(config, Mapping) and isinstance(config.get("layers"), list):
+        config = {**config, "layers": [_public(layer) for layer in config["layers"]]}
+    name = next((ours for ours, inner in INNER_NAMES.items() if inner == name), name)
+    return {**form, "class_name": name, "config": config}
+
+
+WIRE_MODULES = {
+    "optimizer": "keras.optimizers",
+    "loss": "keras.losses",
+    "metrics": "keras.metrics",
+    "weighted_metrics": "keras.metrics",
+}
+"""Where classes are from that stand in the arguments of `compile`: here the file does not say."""
+
+
 def _compile_config(said: Any, path: Any) -> dict[str, Any]:
     """The arguments of `compile`, from how this layout keeps them."""
     optimizer = said.get("optimizer_config")
     if not isinstance(optimizer, Mapping | str | None):
         reason = f"optimizer_config must be an object; got {shown(optimizer)}."
         raise ModelFileError(path, "training_config", reason)
-    return {"optimizer": optimizer, **{k: said[k] for k in COMPILED if k in said}}
+    found = {"optimizer": optimizer, **{k: said[k] for k in COMPILED if k in said}}
+    return {key: _placed(value, WIRE_MODULES.get(key)) for key, value in found.items()}
+
+
+def _placed(value: Any, module: str | None) -> Any:
+    """A plain form, or a structure of them, with the module of classes that have none."""
+    if isinstance(value, list):
+        return [_placed(item, module) for item in value]
+    if not isinstance(value, Mapping) or module is None:
+        return value
+    if "class_name" in value:
+        return value if value.get("module") else {**value, "module": module}
+    return {key: _placed(item, module) for key, item in value.items()}

@@ -74,13 +74,13 @@ def _inside(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Layer]
             yield from _inside(_joined(path, f"{name}_{count}" if count else name), item, seen)
 
 
-CLASS_PATHS = {"GroupQueryAttention": "grouped_query_attention"}
+INNER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 """Classes that lie in files of Keras 3 under another name than their public one."""
 
 
 def _class_path(layer: Layer) -> str:
     name = type(layer).__name__
-    return "functional" if is_functional(layer) else CLASS_PATHS.get(name) or snake(name)
+    return "functional" if is_functional(layer) else snake(INNER_NAMES.get(name, name))
 
 
 def _joined(path: str, name: str) -> str:
@@ -175,9 +175,11 @@ def _by_layer(weights: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def paths_in_file(model: Any, names: Mapping[str, str]) -> Iterator[tuple[str, Layer]]:
+def paths_in_file(
+    model: Any, names: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Layer]]:
     """A model's layers with the paths that they have in a file with these names of layers."""
-    return _by_name(list(parts(model)), _plain_names(names))
+    return _by_name(list(parts(model)), _plain_names(names or {}))
 
 
 def _plain_names(names: Mapping[str, str]) -> dict[str, str]:

@@ -253,13 +253,13 @@ def test_metrics_by_name(model, data, loss, metrics, keras):
 def test_metric_objects(keras):
     def compile(k):
         made = [
-            k.metrics.AUC(num_thresholds=50),
+            k.metrics.AUC(num_thresholds=50, name="auc"),
             k.metrics.Precision(name="exact"),
-            k.metrics.Recall(thresholds=[0.3, 0.6]),
-            k.metrics.BinaryAccuracy(threshold=0.4),
-            k.metrics.F1Score(average="macro", threshold=0.5),
+            k.metrics.Recall(thresholds=[0.3, 0.6], name="recall"),
+            k.metrics.BinaryAccuracy(threshold=0.4, name="near"),
+            k.metrics.F1Score(average="macro", threshold=0.5, name="f1"),
             k.metrics.MeanMetricWrapper(k.losses.mean_absolute_error, name="off"),
-            k.metrics.R2Score(),
+            k.metrics.R2Score(name="r2"),
         ]
         return {"optimizer": sgd(k), "loss": "bce", "metrics": made}
 

@@ -196,6 +196,7 @@ REQUIRED = {
     "target_shape": (2, 3),
     "dims": (2, 1),
     "n": 2,
+    "num_bins": 4,
     "axes": 1,
     "input_dim": 5,
     "output_dim": 4,
@@ -274,7 +275,13 @@ def as_json(plain):
 def inner(form):
     """The config of a plain form, floats as float32, without what says nothing: None and dtype."""
     said = json.loads(json.dumps(form), parse_float=lambda x: float(np.float32(x)))["config"]
+    said = {k: _interval(v) if k.endswith("_factor") else v for k, v in said.items()}
     return {k: v for k, v in said.items() if v is not None and k not in {"dtype", *NEUTRAL}}
+
+
+def _interval(factor):
+    """A number f stands for the interval from -f to f."""
+    return [-factor, factor] if isinstance(factor, float) else factor
 
 
 def test_keras_reads_our_configs(keras):

@@ -1,0 +1,138 @@
+"""Weights in several files: `….weights.json` says which of the `.weights.h5` beside it has what.
+
+The layout is that of Keras 3. A file is named by its last part alone and lies in the same folder.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from cornu.errors import UsageError, shown
+from cornu.saving.files import ModelFileError, check_free, opened, write_whole
+from cornu.saving.hdf5 import stored_weights, to_hdf5
+from cornu.saving.text import parse
+from cornu.saving.weights import Stored
+
+NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*\.weights\.h5")
+MOST_SHARDS, MOST_INDEX = 10_000, 2**26
+
+
+def write_shards(
+    weights: Mapping[str, Any],
+    names: Mapping[str, str],
+    path: str,
+    most: float,
+    overwrite: bool = True,
+) -> None:
+    """Write weights into files of at most `most` GiB, then the index, at `path`.
+
+    The files carry checksums, which the index repeats: should the machine stop between two of
+    them, old and new are not taken for one. Raises as `files.write_whole`.
+    """
+    if not isinstance(most, int | float) or most <= 0:
+        raise UsageError("E-SHARD-SIZE", f"max_shard_size is in GiB, as in 2.0; got {shown(most)}.")
+    target = Path(path)
+    base = target.name.removesuffix(".weights.json")
+    index: dict[str, list[str]] = {}
+    digests, total = {}, 0
+    groups = _groups(weights, most * 2**30)
+    files = [target.with_name(f"{base}_{i:05}.weights.h5") for i in range(len(groups))]
+    for file in (*files, target):
+        if not NAME.fullmatch(files[0].name):
+            raise UsageError(
+                "E-FILE-NAME", f"{base!r} has letters that names of shards cannot have."
+            )
+        check_free(file, overwrite)
+    for file, group in zip(files, groups, strict=True):
+        layers = {path.rpartition("/")[0].removesuffix("vars").removesuffix("/") for path in group}
+        content = to_hdf5(group, {p: n for p, n in names.items() if p in layers}, digests=True)
+        digests[file.name] = hashlib.sha256(content).hexdigest()
+        total += sum(np.asarray(value).nbytes for value in group.values())
+        for layer in sorted(layers):
+            index.setdefault(f"/{layer}/vars" if layer else "/vars", []).append(file.name)
+        write_whole(file, lambda out, content=content: out.write(content), overwrite)
+    said = {
+        "metadata": {"total_size": total},
+        "weight_map": index,
+        "cornu": {"sha256": digests, "layers": dict(names)},
+    }
+    write_whole(target, lambda out: out.write(json.dumps(said, indent=4).encode()), overwrite)
+
+
+def _groups(weights: Mapping[str, Any], most: float) -> list[dict[str, Any]]:
+    """Weights in the order they have, as many together as fit; a large one is alone."""
+    groups: list[dict[str, Any]] = [{}]
+    size = 0
+    for path, value in weights.items():
+        count = np.asarray(value).nbytes
+        if size + count > most and groups[-1]:
+            groups.append({})
+            size = 0
+        groups[-1][path] = value
+        size += count
+    return groups
+
+
+@contextlib.contextmanager
+def read_shards(file: BinaryIO, path: str) -> Iterator[tuple[dict[str, Stored], dict[str, str]]]:
+    """Arrays by path and names of layers by path, from an open index and the files beside it."""
+    index = _index(file, path)
+    weights: dict[str, Stored] = {}
+    names: dict[str, str] = {}
+    own = index.get("cornu") if isinstance(index.get("cornu"), dict) else {}
+    digests = own.get("sha256") if isinstance(own.get("sha256"), dict) else {}
+    with contextlib.ExitStack() as stack:
+        for name in _files(index, path):
+            place = os.path.join(os.path.dirname(path), name)
+            if os.path.islink(place):
+                raise ModelFileError(place, None, "is a link. Weights lie in files of their own.")
+            shard = stack.enter_context(opened(place))
+            if digests and hashlib.file_digest(shard, "sha256").hexdigest() != digests.get(name):
+                reason = f"is not the file that {path} was saved with. Restore all from one copy."
+                raise ModelFileError(place, None, reason, "E-FILE-DAMAGED")
+            found, known = stack.enter_context(stored_weights(shard, place))
+            twice = next((one for one in found if one in weights), None)
+            if twice is not None:
+                raise ModelFileError(place, twice, "is in two of the files.", "E-FILE-HDF5")
+            weights |= found
+            names |= known
+        listed = own.get("layers") if isinstance(own.get("layers"), dict) else {}
+        names |= {key: value for key, value in listed.items() if isinstance(value, str)}
+        yield weights, names
+
+
+def _index(file: BinaryIO, path: str) -> dict[str, Any]:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if size > MOST_INDEX:
+        raise ModelFileError(path, None, f"has {size} bytes; {MOST_INDEX} are read at most.")
+    try:
+        index = parse(file.read().decode("utf-8"))
+    except (UnicodeDecodeError, UsageError) as error:
+        reason = str(error).removesuffix(f" [{getattr(error, 'code', '')}]")
+        raise ModelFileError(path, None, reason, "E-FILE-JSON") from error
+    if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
+        reason = 'is no index of weights: "weight_map" is missing. '
+        raise ModelFileError(path, None, reason + "A model's JSON is read by model_from_json.")
+    return index
+
+
+def _files(index: Mapping[str, Any], path: str) -> list[str]:
+    """The names of the files, each once. Raises ModelFileError for what is no plain name."""
+    found: dict[str, None] = {}
+    for value in index["weight_map"].values():
+        for name in value if isinstance(value, list) else [value]:
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                raise ModelFileError(path, None, f"names the file {ascii(name)[:200]}.")
+            found[name] = None
+    if len(found) > MOST_SHARDS:
+        raise ModelFileError(path, None, f"names {len(found)} files; {MOST_SHARDS} at most.")
+    return list(found)
