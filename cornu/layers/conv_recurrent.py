@@ -19,8 +19,9 @@ from cornu.fields import (
     Regularizer,
     window,
 )
+from cornu.layers import gates
 from cornu.layers.base import Layer
-from cornu.layers.cells import Cell, Dot, apart, forgetful, lstm_step, noisy
+from cornu.layers.cells import Cell, Dot, forgetful, noisy
 from cornu.layers.dense import known_size
 from cornu.layers.recurrent import OfCell
 from cornu.layers.sizes import layout
@@ -84,10 +85,10 @@ class ConvLSTMCell(ConvLSTMFields, Cell):
         """Channels of h and c."""
         return [self.filters, self.filters]
 
-    def project(self, x: Any) -> list:
+    def project(self, x: Any) -> Any:
         how = (self.strides, self.padding, "channels_last", self.dilation_rate)
         y = ops.conv(x, self.kernel, *how)  # (rows, *space, 4 * filters)
-        return apart(y if self.bias is None else y + self.bias, 4)
+        return y if self.bias is None else y + self.bias
 
     def kernels(self) -> tuple:
         return ((self.recurrent_kernel.value,),)
@@ -97,7 +98,8 @@ class ConvLSTMCell(ConvLSTMFields, Cell):
         return engine.conv(v, kernel[0], ones, "SAME", ones, 1)
 
     def step(self, x: Any, states: tuple, dot: Dot, noise: Any) -> tuple:
-        return lstm_step(self, x, dot(noisy(states[0], noise), 0), states[1])
+        h, c = states
+        return gates.lstm(self.recurrent_activation, self.activation, x, dot(noisy(h, noise), 0), c)
 
 
 class _ConvLSTM(OfCell, ConvLSTMFields):

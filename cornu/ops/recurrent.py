@@ -72,9 +72,14 @@ class _Loop:
     def forward(
         self, inputs: Any, states: tuple, kernels: tuple, fixed: Any, constants: Any
     ) -> tuple:
-        """The same, remembering the states before each step and what its products gave."""
+        """The same, remembering what went into each product, and the way back through each step.
+
+        The way back is that of the elementwise part, with what products gave among its arguments:
+        so no kernel is remembered step by step.
+        """
 
         def once(states: tuple, given: tuple) -> tuple:
+            x, still = given
             made: list = []
             self.used = []
 
@@ -83,23 +88,8 @@ class _Loop:
                 made.append(self.product(v, kernels[i]))
                 return made[-1]
 
-            new = self.step(*given, constants, states, dot)
-            return new, (new[0] if self.every else None, states, made)
+            self.step(x, still, constants, states, dot)
 
-        last, (outputs, before, made) = engine.scan(once, states, (inputs, fixed), **self.how)
-        return (outputs, last), (inputs, before, made, kernels, fixed, constants)
-
-    def backward(self, saved: tuple, slopes: tuple) -> tuple:
-        """Slopes by inputs, states and kernels, from those by outputs and last states.
-
-        The elementwise part is computed again and differentiated for all steps side by side, with
-        what products gave among its arguments; only what depends on the slope of the step after
-        it is left for the loop.
-        """
-        inputs, before, made, kernels, fixed, constants = saved
-        by_outputs, by_last = slopes
-
-        def way_back(x: Any, still: Any, states: tuple, made: list) -> tuple:
             def again(x: Any, states: tuple, made: list) -> tuple:
                 seen: list = []
 
@@ -109,8 +99,16 @@ class _Loop:
 
                 return self.step(x, still, constants, states, recall), seen
 
-            (_, seen), back = engine.vjp(again, x, states, made)
-            return seen, back
+            (new, seen), back = engine.vjp(again, x, states, made)
+            return new, (new[0] if self.every else None, seen, back)
+
+        last, (outputs, seen, back) = engine.scan(once, states, (inputs, fixed), **self.how)
+        return (outputs, last), (seen, back, kernels)
+
+    def backward(self, saved: tuple, slopes: tuple) -> tuple:
+        """Slopes by inputs, states and kernels, from those by outputs and last states."""
+        seen, back, kernels = saved
+        by_outputs, by_last = slopes
 
         def once(by_states: tuple, given: tuple) -> tuple:
             seen, back, by_output = given
@@ -123,13 +121,14 @@ class _Loop:
                 _, through = engine.vjp(lambda v, k=kernel: self.product(v, k), seen[n])
                 (by_seen[n],) = through(by_made[n])
             by_x, by_states, by_made = back((by_states, by_seen))
-            return by_states, (by_x, by_made)
+            # where inputs and a product are only added, their slopes are kept once
+            return by_states, (by_x, [None if one is by_x else one for one in by_made])
 
-        seen, back = engine.vmap(way_back)(inputs, fixed, before, made)
         how = {**self.how, "reverse": not self.how["reverse"]}
         by_states, (by_inputs, by_made) = engine.scan(
             once, by_last, (seen, back, by_outputs), **how
         )
+        by_made = [by_inputs if one is None else one for one in by_made]
         return by_inputs, by_states, self._by_kernels(kernels, seen, by_made), None, None
 
     def _by_kernels(self, kernels: tuple, seen: list, by_made: list) -> tuple:

@@ -207,9 +207,10 @@ def test_a_loss_without_a_name_is_left_out_with_a_warning(tmp_path):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda m, d: m.save(d / "m.h5"), r'must end in "\.keras".*m\.keras'),
+        (lambda m, d: m.save(d / "m.pt"), r'must end in "\.keras" or "\.h5".*m\.pt\.keras'),
+        (lambda m, d: m.save(d / "m.weights.h5"), r"for weights alone.*m\.keras"),
         (lambda m, d: m.save(d / "m"), r"m\.keras"),
-        (lambda m, d: m.save_weights(d / "m.h5"), r"m\.weights\.h5"),
+        (lambda m, d: m.save_weights(d / "m.keras"), r"m\.weights\.h5"),
         (lambda m, d: m.save(d / "old.keras", overwrite=False), "exists already"),
         (lambda m, d: m.save(3), "must be a path"),
         (lambda m, d: saving.load_model(d / "od.keras"), r"no such file.*old\.keras"),
