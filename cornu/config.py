@@ -8,7 +8,6 @@ form of Keras 3 files. `translate` is the one hook by which old spellings come i
 
 import importlib
 import inspect
-import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -28,6 +27,9 @@ import numpy as np
 from cornu import state
 from cornu.errors import UsageError, UsageTypeError, shown, suggestion, unknown
 from cornu.kinds import Convert, OneOf, Within, converter
+from cornu.names import forget_names as forget_names
+from cornu.names import snake as snake
+from cornu.names import unique_name as unique_name
 from cornu.settings import (  # as people know them: `cornu.config.set_floatx`
     backend,
     epsilon,
@@ -63,6 +65,9 @@ REQUIRED: Any = inspect.Parameter.empty
 
 translate: list[Callable[[type, tuple, dict], tuple[tuple, dict]]] = []
 """Rules `(class, args, kwargs) -> (args, kwargs)`, asked when a constructor does not fit."""
+
+settle: list[Callable[[type, tuple, dict], tuple[tuple, dict]]] = []
+"""Rules of the same form, asked at every call: for what fits, but has meant something else."""
 
 
 class Field(NamedTuple):
@@ -248,6 +253,8 @@ def _constructor(cls: type[Configurable]) -> Callable:
 def _bind(cls: type[Configurable], positional: list[str], args: tuple, kwargs: dict) -> dict:
     """Arguments by name. Asks `translate` where they do not fit, then says what is wrong."""
     known = cls.fields.keys() | set(cls.options)
+    for rule in settle:
+        args, kwargs = rule(cls, args, kwargs)
     values = _by_name(positional, args, kwargs)
     for rule in translate if _unfit(cls, values, known) else ():
         args, kwargs = rule(cls, args, kwargs)
@@ -339,13 +346,6 @@ def _same(a: Any, b: Any) -> bool:
 
 
 # ---------------------------------------------------------------- families of named things
-
-
-def snake(name: str) -> str:
-    """`GlorotUniform` -> `glorot_uniform`, `L1L2` -> `l1_l2`, `Conv2D` -> `conv2d`."""
-    borders = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Z][0-9])"
-    parted = re.sub(borders, "_", name)
-    return parted.lower()
 
 
 def _loose(name: str) -> str:
@@ -580,20 +580,3 @@ def class_of(name: str, module: str | None = None, registered: str | None = None
             f'Pass custom_objects={{"{name}": {name}}}, or import the module that registers it.',
         )
     return matching[-1]
-
-
-# ---------------------------------------------------------------- names
-
-_taken_names: dict[str, int] = {}
-
-
-def unique_name(prefix: str) -> str:
-    """`prefix`, then `prefix_1`, `prefix_2` … for every later call."""
-    count = _taken_names.get(prefix, -1) + 1
-    _taken_names[prefix] = count
-    return f"{prefix}_{count}" if count else prefix
-
-
-def forget_names() -> None:
-    """Count names from the beginning again (`clear_session`)."""
-    _taken_names.clear()

@@ -11,7 +11,7 @@ from architecture.source import Module, Modules, imports, resolved, where
 # module of `cornu/` gets its place here.
 ORDER = (
     ("errors", "settings", "tree", "engine"),
-    ("kinds", "operators", "state", "config", "policy"),
+    ("kinds", "names", "operators", "state", "config", "policy"),
     ("graph",),
     ("ops",),
     ("random",),
