@@ -1,269 +1,46 @@
-"""The one graph mechanism: Tensors made by Nodes, and the walks over them.
+"""The one graph mechanism: calls are recorded as Nodes, and graphs of them are walked.
 
 `Input`, layer outputs, operators, losses and gradients are Tensors. A Node records one call of an
 op or layer; its birth number is its place in topological order, so a walk is a sort. `evaluate`
-runs what is needed and accepts feeds anywhere in the graph; `infer` finds shapes by tracing, so
-nobody writes shape functions.
+runs what is needed and accepts feeds anywhere in the graph.
 """
 
 import functools
-import itertools
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from cornu import engine, settings, state, tree
-from cornu.engine import Spec
+from cornu import engine, state, tree
 from cornu.errors import UsageError, UsageTypeError, listed, shown
-from cornu.operators import Index, Operators, give_operators
+from cornu.inference import PROBES as PROBES
+from cornu.inference import infer, inferred
+from cornu.operators import give_operators
 from cornu.state import Frame, Variable
+from cornu.tensor import Node, Shape, Tensor, is_symbolic, tensors
 
-PROBES = (5040, 10080)
-"""Sizes tried for an unknown dimension: far apart, divisible by every number up to 10, and 16."""
-
-Shape = tuple[int | None, ...]
-
-_numbers = itertools.count()
-
-
-class Tensor(Operators):
-    """A symbolic value: output `index` of `node`, or a placeholder that must be fed.
-
-    Attributes:
-        shape: sizes, None where unknown.
-        dtype: dtype name ("float32").
-        node: the Node that makes it; None for a bare placeholder.
-        name: a name for messages and feeds.
-    """
-
-    def __init__(
-        self,
-        shape: Sequence[int | None],
-        dtype: str | None = None,
-        node: "Node | None" = None,
-        index: int = 0,
-        name: str | None = None,
-    ):
-        self.shape: Shape = tuple(None if d is None else int(d) for d in shape)
-        self.dtype = dtype or settings.floatx()
-        self.node, self.index = node, index
-        self.name = name or (f"{node.name}:{index}" if node else f"placeholder_{next(_numbers)}")
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    def __repr__(self) -> str:
-        return f"<Tensor {self.name}, shape {self.shape}, {self.dtype}>"
-
-    def __bool__(self) -> bool:
-        raise UsageTypeError(
-            "E-SYMBOLIC",
-            f"{self.name} is symbolic: it has a shape {self.shape} but no value yet, so it cannot "
-            "decide an `if` or `while`. Use ops.where or ops.cond, or evaluate it first.",
-        )
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise UsageTypeError(
-            "E-SYMBOLIC",
-            f"{self.name} is symbolic, shape {self.shape}: NumPy cannot compute with it. Use "
-            "cornu.ops, or wrap the computation in a layer.",
-        )
-
-    def __len__(self) -> int:
-        if not self.shape or self.shape[0] is None:
-            raise UsageTypeError("E-SYMBOLIC", f"{self.name} has no known length: {self.shape}.")
-        return self.shape[0]
-
-    def __iter__(self) -> Any:
-        return (self[i] for i in range(len(self)))
-
-
-class Node:
-    """One recorded call, numbered at birth: ancestors always carry smaller numbers.
-
-    `op` is what is called (an op's function or a layer); Tensors and Variables stand anywhere in
-    `args` and `kwargs`. `outputs` are its Tensors in order.
-    """
-
-    def __init__(self, op: Callable, args: tuple = (), kwargs: Mapping[str, Any] | None = None):
-        self.op, self.args, self.kwargs = op, args, dict(kwargs or {})
-        self.number = next(_numbers)
-        self.name = getattr(op, "name", None) or getattr(op, "__name__", type(op).__name__)
-        self.inputs = tensors((args, self.kwargs))
-        self.outputs: list[Tensor] = []
-        self.closed_over: list[Variable] = []  # what `op` reads that no argument and no layer says
-        self.beside: list[Tensor] = []  # Tensors that `op` closes over; among the inputs too
-
-    def run(self, value_of: Callable[[Tensor], Any], fed: Collection[int] = frozenset()) -> Any:
-        """Call `op` with the values of its inputs. `fed`: ids of Tensors that were fed."""
-        args, kwargs = tree.map_structure(
-            lambda x: value_of(x) if isinstance(x, Tensor) else x, (self.args, self.kwargs)
-        )
-        frame = state.frame()
-        if frame is None or frame.key is None:
-            return self.op(*args, **kwargs)
-        with frame.draws.of(self.number):
-            return self.op(*args, **kwargs)
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        """A copy is born after what it reads, and after all that this process has made."""
-        self.__dict__.update(kept, number=next(_numbers))
-
-    @property
-    def variables(self) -> list[Variable]:
-        """Variables that the call reads: those of a layer, and those among its arguments."""
-        found = list(getattr(self.op, "variables", ()))
-        return found + [x for x in tree.leaves((self.args, self.kwargs)) if isinstance(x, Variable)]
-
-    def __repr__(self) -> str:
-        return f"<Node {self.number} {self.name}>"
-
-
-def tensors(structure: Any) -> list[Tensor]:
-    """The Tensors in a structure, left to right."""
-    return [x for x in tree.leaves(structure) if isinstance(x, Tensor)]
-
-
-def is_symbolic(*structures: Any) -> bool:
-    """Whether there is a Tensor anywhere."""
-    return any(isinstance(x, Tensor) for x in tree.leaves(structures))
-
-
-# ---------------------------------------------------------------- shapes
-
-
-def infer(
-    fn: Callable, args: tuple, kwargs: Mapping[str, Any], strangers: dict | None = None
-) -> Any:
-    """`fn`'s outputs as node-less Tensors, computing nothing.
-
-    Traced at two sizes for every unknown dimension: what differs stays unknown. Variables and
-    Tensors that `fn` reads without being given them are put into `strangers`.
-    """
-    given = tensors((args, kwargs))
-    unknown = any(None in t.shape for t in given)
-    try:
-        sizes = PROBES if unknown else (1,)
-        found = [_as_tree(f) for f in _probe(fn, args, kwargs, sizes, strangers)]
-    except (UsageError, UsageTypeError) as error:
-        error.args = (_without_probes(str(error)),)
-        raise
-    except Exception as error:
-        if not given:
-            raise
-        name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
-        shapes = ", ".join(str(t.shape) for t in given)
-        if getattr(fn, "is_op", False):
-            first = _without_probes(str(error).split("\n")[0])
-            raise UsageError("E-OP", f"{name} of {shapes} cannot be computed: {first}") from None
-        if unknown and any(str(size) in str(error) for size in PROBES):
-            error.add_note(
-                f'while looking for the output shape of "{name}" for {shapes}: '
-                f"{PROBES[0]} and {PROBES[1]} stand for sizes that are not known yet"
-            )
-        raise
-
-    def made(a: Any, b: Any) -> Any:
-        if a is None or b is None:
-            return None
-        sizes = [m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)]
-        return Tensor(sizes, a.dtype)
-
-    return tree.map_structure(made, found[0], found[-1])
-
-
-def _without_probes(text: str) -> str:
-    """A message in the user's terms: None where a probe stood for an unknown size."""
-    return re.sub(rf"\b({PROBES[0]}|{PROBES[1]})\b", "None", text)
-
-
-class _Found:
-    """Keeps a Spec from being walked as a tuple."""
-
-    def __init__(self, spec: Spec):
-        self.shape, self.dtype = spec.shape, spec.dtype
-
-
-def _as_tree(found: Any) -> Any:
-    if isinstance(found, Spec):
-        return _Found(found)
-    if isinstance(found, Mapping):
-        return {k: _as_tree(v) for k, v in found.items()}
-    if isinstance(found, tuple) and hasattr(found, "_fields"):
-        return type(found)(*[_as_tree(v) for v in found])
-    if isinstance(found, (list, tuple)):
-        return type(found)(_as_tree(v) for v in found)
-    return found
-
-
-def _probe(
-    fn: Callable,
-    args: tuple,
-    kwargs: Mapping[str, Any],
-    sizes: Sequence[int],
-    strangers: dict | None,
-) -> list:
-    """For each of `sizes` the Specs of `fn`'s outputs with every unknown dimension of that size.
-
-    All in one tracing: half of the time to make a graph is the beginning of a trace.
-    """
-    held = (args, dict(kwargs))
-    symbolic = tensors(held)
-    specs = [
-        [Spec(tuple(size if d is None else d for d in t.shape), t.dtype) for t in symbolic]
-        for size in sizes
-    ]
-    variables = list(getattr(fn, "variables", ()))
-    bound = [Spec(v.shape, v.dtype) for v in variables]
-    outer = state.frame()
-
-    def call(values: list, arrays: list, size: int) -> Any:
-        feed = iter(arrays)
-        inner_args, inner_kwargs = tree.map_structure(
-            lambda x: next(feed) if isinstance(x, Tensor) else x, held
-        )
-        scene = Frame(zip(variables, values, strict=True), key=engine.key(0))
-        scene.custom_objects = outer.custom_objects if outer is not None else {}
-        scene.probing = True
-        scene.strangers = {} if strangers is None else strangers
-
-        def stand_in(tensor: Tensor) -> Any:
-            scene.strangers[tensor] = None  # pyright: ignore[reportArgumentType]
-            return engine.np.zeros([size if d is None else d for d in tensor.shape], tensor.dtype)
-
-        scene.stand_in = stand_in
-        with scene:
-            return _arrays_only(fn(*inner_args, **inner_kwargs))
-
-    def both(values: list, each: list) -> list:
-        return [call(values, arrays, size) for arrays, size in zip(each, sizes, strict=True)]
-
-    return engine.infer(both, bound, specs)
-
-
-def _arrays_only(result: Any) -> Any:
-    return tree.map_structure(
-        lambda x: x.value if isinstance(x, Variable) else x if x is None else engine.array(x),
-        result,
-    )
+__all__ = [
+    "PROBES",
+    "Function",
+    "Node",
+    "Shape",
+    "Tensor",
+    "ancestors",
+    "evaluate",
+    "gradients",
+    "in_place",
+    "infer",
+    "is_symbolic",
+    "op",
+    "record",
+    "tensors",
+    "variables_of",
+]
 
 
 def record(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
     """A Node for `fn(*args, **kwargs)`; returns its output Tensors in `fn`'s own structure."""
-    strangers: dict[Any, None] = {}
-    key = _plain_call(fn, args, kwargs)
-    if key is not None and key in _inferred:
-        result = tree.map_structure(lambda t: Tensor(t.shape, t.dtype), _inferred[key])
-    else:
-        result = infer(fn, args, kwargs, strangers)
-        if key is not None and None not in tree.leaves(result):
-            _inferred[key] = tree.map_structure(lambda t: Tensor(t.shape, t.dtype), result)
-            while len(_inferred) > MOST_INFERRED:
-                _inferred.pop(next(iter(_inferred)))
+    result, strangers = inferred(fn, args, kwargs)
     node = Node(fn, args, kwargs)
     node.closed_over = [v for v in strangers if isinstance(v, Variable) and v not in node.variables]
     node.beside = tensors(list(strangers))
@@ -272,40 +49,6 @@ def record(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> Any:
     for index, tensor in enumerate(node.outputs):
         tensor.node, tensor.index, tensor.name = node, index, f"{node.name}:{index}"
     return result
-
-
-MOST_INFERRED = 4096
-_inferred: dict[tuple, Any] = {}
-"""Results of ops on Tensors and plain values: a graph asks for the same ones again and again."""
-
-
-def _plain_call(fn: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple | None:
-    """What the shapes of an op's results depend on, or None where it may be more than this."""
-    if not getattr(fn, "is_op", False):
-        return None
-    try:
-        return (fn, settings.floatx(), _frozen(args), _frozen(kwargs))
-    except _NotPlain:
-        return None
-
-
-class _NotPlain(Exception):
-    """Something among the arguments of a call that its shape and type do not describe."""
-
-
-def _frozen(x: Any) -> Any:
-    """Shapes, dtypes and plain values, hashable."""
-    if isinstance(x, (Tensor, Variable)):
-        return (Tensor, x.shape, x.dtype)
-    if x is None or isinstance(x, (bool, int, float, str, slice, type, type(...))):
-        return (type(x), _frozen((x.start, x.stop, x.step)) if isinstance(x, slice) else x)
-    if isinstance(x, (list, tuple)):
-        return (type(x), *map(_frozen, x))
-    if isinstance(x, Mapping):
-        return tuple((key, _frozen(x[key])) for key in sorted(x))
-    if isinstance(x, Index):
-        return (Index, _frozen(x.where))
-    raise _NotPlain
 
 
 def op(fn: Callable) -> Callable:

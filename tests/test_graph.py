@@ -641,3 +641,15 @@ def test_what_is_fed_must_fit():
     f = graph.Function([x], [x + 1])
     with pytest.raises(UsageError, match=r"\(None, 3\); it was fed an array of shape \(2, 4\)"):
         f([np.zeros((2, 4), "float32")])
+
+
+def test_unknown_axes_beside_known_ones():
+    """(None, None) and (None, 2) may well fit: only running it can tell that they do not."""
+    x, y = Tensor((None, None)), layers.Input((2,))
+    total = x + y
+    assert total.shape == (None, 2)
+    ones = np.ones((3, 2), "float32")
+    assert np.asarray(graph.evaluate(total, {x: ones, y: ones})).tolist() == [[2.0, 2.0]] * 3
+    assert (x * 2 + x).shape == (None, None)
+    with pytest.raises(UsageError, match=r"add of \(None, 2, None\), \(None, 3, 2\) cannot"):
+        _ = Tensor((None, 2, None)) + Tensor((None, 3, 2))

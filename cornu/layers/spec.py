@@ -5,7 +5,7 @@ from typing import Any
 
 from cornu import tree
 from cornu.errors import UsageError
-from cornu.graph import PROBES
+from cornu.inference import PROBES
 
 
 class InputSpec:

@@ -12,6 +12,8 @@ from architecture.source import Module, Modules, imports, resolved, where
 ORDER = (
     ("errors", "settings", "tree", "engine"),
     ("kinds", "names", "operators", "state", "config", "policy"),
+    ("tensor",),
+    ("inference",),
     ("graph",),
     ("ops",),
     ("random",),
