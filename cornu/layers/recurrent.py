@@ -219,14 +219,7 @@ class Recurrent(Layer):
         """
         x, begin, constants = self._told_apart(sequences, initial_state, constants)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        if self.stateful:
-            self._require_rows(x.shape[0])
-        if mask is not None and mask.shape[:2] != x.shape[:2]:
-            raise UsageError(
-                "E-MASK",
-                f'{type(self).__name__} "{self.name}": a mask of shape {tuple(mask.shape)} does '
-                f"not fit inputs of (batch, time) = {x.shape[:2]}.",
-            )
+        self._check_steps(x, mask)
         begin = self._begin(begin, x)
         x = self.inward(x, 2)
         swapped = engine.np.swapaxes(x, 0, 1)  # (time, batch, ...)
@@ -244,6 +237,23 @@ class Recurrent(Layer):
         if not self.return_state:
             return made
         return (made, *tree.map_structure(lambda s: self.outward(s, 1), last))
+
+    def _check_steps(self, x: Any, mask: Any) -> None:
+        """Raise UsageError for sequences without a step, and for a mask or rows that do not fit."""
+        if self.stateful:
+            self._require_rows(x.shape[0])
+        if x.shape[1] == 0:
+            raise UsageError(
+                "E-EMPTY",
+                f'{type(self).__name__} "{self.name}" got sequences without a step: '
+                f"{tuple(x.shape)}. Look at how they were cut, or pad them.",
+            )
+        if mask is not None and mask.shape[:2] != x.shape[:2]:
+            raise UsageError(
+                "E-MASK",
+                f'{type(self).__name__} "{self.name}": a mask of shape {tuple(mask.shape)} does '
+                f"not fit inputs of (batch, time) = {x.shape[:2]}.",
+            )
 
     def _told_apart(self, sequences: Any, states: Any, constants: Any) -> tuple:
         """The sequence, the states and the constants of a call, however they were given."""

@@ -565,3 +565,8 @@ def test_evaluated_in_a_graph_of_functions():
     found = graph.Function([x], [y, slope])([X])
     assert [f.shape for f in found] == [(2, 4), (2, 5, 3)]
     assert np.all(np.asarray(found[1]) != 0)
+
+
+def test_sequences_without_a_step_are_refused():
+    with pytest.raises(UsageError, match=r'LSTM "lstm.*without a step: \(2, 0, 3\)'):
+        layers.LSTM(4)(np.zeros((2, 0, 3), "float32"))
