@@ -6,7 +6,7 @@ from cornu import config, engine, ops
 from cornu.config import OneOf, field
 from cornu.errors import UsageError, shown
 from cornu.layers.base import Layer
-from cornu.layers.recurrent import Recurrent, require_sequences
+from cornu.layers.recurrent_base import Recurrent, require_sequences
 from cornu.layers.signature import call_signature
 from cornu.layers.wrappers import Wrapper
 
