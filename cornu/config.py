@@ -3,7 +3,8 @@
 A `Configurable` declares fields; they are its constructor, its attributes and its config at once.
 A `Family` is the table of all named things of one kind (initializers, losses, layers …); `get`
 turns a name, a config or an object into an object. `serialize` and `deserialize` speak the plain
-form of Keras 3 files. `translate` is the one hook by which old spellings come in (`dialects/`).
+form of Keras 3 files. `translate` and `settle` are the hooks by which old spellings come in
+(`dialects/`).
 """
 
 import importlib

@@ -1,10 +1,10 @@
 """The table of old spellings: what a row says, and the one walk over rows.
 
-A `Row` says what a class was called, what its arguments were called and meant, and what it took for
-granted, up to the last version of a time. The same rows serve constructor calls (`retold`) and saved
-configs (`modern_config`). A name that is no longer in use is taken in every generation; a name that
-is still in use, but meant something else, and a default that has changed, follow the generation.
-The rows themselves are in `keras0`, `keras1` and `keras2`.
+A `Row` says what a class was called, what its arguments were called and meant, and what it took
+for granted, up to the last version of a time. The same rows serve constructor calls (`retold`) and
+saved configs (`modern_config`). A name that is no longer in use is taken in every generation; a
+name that is still in use, but meant something else, and a default that has changed, follow the
+generation. The rows themselves are in `keras0`, `keras1` and `keras2`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,6 +117,12 @@ class Table:
         return self.of(known, cls)
 
 
+NEARLY = {"CornerUpSampling2D": "differs by half a step of the output"}
+"""Layers of `dialects.layers` in whose place today's class is taken, with a warning."""
+
+UNSURE = {"input_dim"}
+"""An option of all layers that a row may claim: of sequences it was the size of a step."""
+
 table = Table()
 _warned: set[tuple] = set()
 
@@ -133,11 +139,11 @@ def applied(
     named in warnings of what is lost; nothing is said without it.
     Raises UsageTypeError where an argument is given under two names.
     """
-    force = row.in_force(generation)
+    force = row.apart or row.in_force(generation)
     found: Arguments = {}
     fused = {name for parts in row.fuse.values() for name in parts}
     for name, value in given.items():
-        told = name not in known or force
+        told = name not in known or (force and row.rename.get(name) not in given)
         made = _one(row, name, value, who) if told and name not in fused else {name: value}
         for new, new_value in made.items():
             if new in found or (new != name and new in given and new in known):
@@ -195,8 +201,9 @@ def told(
 ) -> Arguments:
     """Arguments of some time by today's names, with what that generation took for granted."""
     found = dict(given)
+    speaking = _speaking(rows, given, known)
     for row in rows:
-        if row.in_force(generation) or _speaks(row, found, known):
+        if row.apart or row.in_force(generation) or row in speaking:
             found = applied(row, found, known, generation, who)
     for row in rows:
         for name, by_generation in row.defaults.items():
@@ -205,8 +212,15 @@ def told(
     return found
 
 
-def _speaks(row: Row, given: Mapping[str, Any], known: set[str]) -> bool:
-    return any(name not in known and name in given for name in row.names())
+def _speaking(rows: Sequence[Row], given: Mapping[str, Any], known: set[str]) -> list[Row]:
+    """Rows that an old name among these is of; where several have the name, the latest."""
+    old = given.keys() - known
+    found, taken = [], set()
+    for row in reversed(rows):
+        if old & row.names() - taken:
+            found.append(row)
+        taken |= row.names()
+    return found
 
 
 # ---------------------------------------------------------------- calls
@@ -221,46 +235,80 @@ def retold(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]
     rows = table.of_class(cls)
     if not rows:
         return args, kwargs
-    args, kwargs = _retold(cls, rows, args, kwargs, cls.__name__)
-    if "class_name" in kwargs:
-        raise UsageError(
-            "E-OLD-OPTION",
-            f"{cls.__name__}() of older generations did with these arguments what "
-            f'{kwargs["class_name"]} does today: use cornu.dialects.layers.{kwargs["class_name"]}.',
-        )
+    return _retold(cls, rows, args, kwargs, cls.__name__, _as_this_class)
+
+
+def settled(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]:
+    """As `retold`, for calls that fit today's class too; the rule for `config.settle`.
+
+    Nothing changes in generation 3, but for names that cannot mean what today's class takes.
+    """
+    if "input_dim" in kwargs or generations.current() != "3":
+        return retold(cls, args, kwargs)
     return args, kwargs
 
 
+def _as_this_class(cls: type, given: Arguments) -> Arguments:
+    """The arguments without the name of another class, where this one can stand in for it."""
+    found = dict(given)
+    other = found.pop("class_name", None)
+    if other in NEARLY:
+        _warn_once(
+            (cls.__name__, other),
+            f"{cls.__name__}() did what cornu.dialects.layers.{other} does today, of which "
+            f"today's {cls.__name__} {NEARLY[other]}.",
+        )
+    elif other is not None:
+        raise UsageError(
+            "E-OLD-OPTION",
+            f"{cls.__name__}() of older generations did with these arguments what {other} does "
+            f"today: use cornu.dialects.layers.{other}.",
+        )
+    return found
+
+
 def _retold(
-    cls: Any, rows: list[Row], args: tuple, kwargs: Arguments, name: str
+    cls: Any,
+    rows: list[Row],
+    args: tuple,
+    kwargs: Arguments,
+    name: str,
+    settle: Callable[[type, Arguments], Arguments] = lambda cls, found: found,
 ) -> tuple[tuple, Arguments]:
+    """`retold` by these rows; `settle` has the last word."""
     generation = generations.current()
-    known = {*cls.fields, *cls.options}
+    known = {*cls.fields, *cls.options} - UNSURE
     given = _by_name(cls, rows, args, kwargs, generation, known)
     if given is None:
         return args, kwargs
-    found = told(rows, given, known, generation, f"{name}()")
-    if _same(found, given):
-        return args, kwargs
-    old = sorted({n for row in rows for n in row.names()} & given.keys() - known)
-    if old:
-        _tell(cls, name, old, found, [p for p in _positional(cls) if p in found])
-    return (), found
+    found = settle(cls, told(rows, given, known, generation, f"{name}()"))
+    old = sorted({n for row in rows for n in row.names()} & kwargs.keys() - known)
+    if old or cls.__name__ != name:
+        _tell(cls, name, old, found)
+    fits = len(args) <= len(order := _positional(cls))
+    today = {**dict(zip(order, args, strict=False)), **kwargs}
+    return (args, kwargs) if fits and _same(found, today) else ((), found)
 
 
 def _same(a: Arguments, b: Arguments) -> bool:
     return a.keys() == b.keys() and all(a[name] is b[name] for name in a)
 
 
-def _tell(cls: type, name: str, old: list[str], found: Arguments, order: list[str]) -> None:
+def _tell(cls: Any, name: str, old: list[str], given: Arguments) -> None:
     """Warn of a spelling, once."""
-    key = (name, *old)
-    if key in _warned:
-        return
-    _warned.add(key)
+    found = {n: value for n, value in given.items() if n != "class_name"}
+    order = [n for n in _positional(cls) if n in found]
     ordered = [*order, *(n for n in found if n not in order)]
     said = ", ".join(f"{n}={_brief(found[n])}" for n in ordered)
-    warn(f"{name}({', '.join(old)}) is an old spelling. Today: {cls.__name__}({said})")
+    spelt = f"{name}({', '.join(old)})" if old else name
+    today = given.get("class_name", cls.__name__)
+    _warn_once((name, *old), f"{spelt} is an old spelling. Today: {today}({said})")
+
+
+def _warn_once(key: tuple, message: str) -> None:
+    if key not in _warned:
+        _warned.add(key)
+        warn(message)
 
 
 def forget_warnings() -> None:
@@ -296,9 +344,10 @@ def _orders(
     cls: Any, rows: list[Row], args: tuple, kwargs: Arguments, generation: str, known: set[str]
 ) -> Iterator[tuple[Sequence[str], Row | None]]:
     ordered = [row for row in rows if row.positional]
+    speaking = _speaking(rows, kwargs, known)
     for row in ordered:
         also = generation != "3" and row.also is not None and row.also(args)
-        if also or _speaks(row, kwargs, known):
+        if also or row.apart or row in speaking:
             yield row.positional, row
     for row in ordered:
         if row.in_force(generation):
@@ -311,7 +360,9 @@ def _whole_parts(row: Row, given: Arguments) -> bool:
     """Whether what is to be fused is all there, each a number."""
     for parts in row.fuse.values():
         values = [given[name] for name in parts if name in given]
-        if values and (len(values) < len(parts) or not all(isinstance(v, int) for v in values)):
+        if values and (
+            len(values) < len(parts) or not all(hasattr(v, "__index__") for v in values)
+        ):
             return False
     return True
 
@@ -349,6 +400,10 @@ def modern_config(
     present = table.present_name(name)
     classes = config.classes_named(present)
     cls: Any = classes[-1] if classes else None
-    known = {*cls.fields, *cls.options} if cls is not None else set()
+    known = {*cls.fields, *cls.options} - UNSURE if cls is not None else set()
     found = told(table.of(name, cls), given, known, generation)
-    return found.pop("class_name", present), found
+    plain = {
+        key: config.serialize(value) if hasattr(value, "get_config") else value
+        for key, value in found.items()
+    }
+    return plain.pop("class_name", present), plain

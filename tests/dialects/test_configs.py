@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
+from cornu import optimizers
 from cornu.dialects import configs, spellings
 from cornu.errors import UsageError
 from cornu.saving.forms import layer_of
@@ -151,6 +152,51 @@ def test_malformed_configs_are_named(plain):
     assert raised.value.code == "E-CONFIG"
 
 
+@pytest.mark.parametrize(
+    ("version", "generation"),
+    [("0.3.3", "0.3"), ("1.1.2", "1.0"), ("2.2.4-tf", "2.2"), ("2.15.0", "2.3"), ("3.0.0", "3")],
+)
+def test_versions_between_those_that_are_known(version, generation):
+    assert configs.generation_of(version, {}) == generation
+
+
+def test_a_version_that_is_none():
+    with pytest.raises(UsageError, match="keras_version must be as 2.2.4; got 'two'"):
+        configs.generation_of("two", {})
+
+
 def test_the_table_is_filled():
     """Importing `spellings` is what fills it."""
     assert spellings.table.present_name("Convolution2D") == "Conv2D"
+
+
+OPTIMIZERS = [
+    ("0.3", {"name": "SGD", "lr": 0.5, "momentum": 0.5, "decay": 0.0}, {"learning_rate": 0.5}),
+    ("1.0", {"class_name": "Adagrad", "config": {"lr": 0.5, "epsilon": 0.25}}, {"epsilon": 0.25}),
+    (
+        "2.2",
+        {"class_name": "Adam", "config": {"lr": 0.5, "clipnorm": 0.25, "amsgrad": False}},
+        {"learning_rate": 0.5, "global_clipnorm": 0.25, "clipnorm": None},
+    ),
+    (
+        "2.2",
+        {"class_name": "Nadam", "config": {"lr": 0.5, "schedule_decay": 0.004}},
+        {"learning_rate": 0.5},
+    ),
+]
+
+
+@pytest.mark.parametrize(("generation", "plain", "expected"), OPTIMIZERS)
+def test_optimizers_of_files(generation, plain, expected):
+    modern = configs.modern_optimizer(plain, generation)
+    config = optimizers.deserialize(json.loads(json.dumps(modern))).get_config()
+    assert {name: config[name] for name in expected} == expected
+
+
+def test_decay_in_a_file_becomes_a_schedule():
+    """0.5 / (1 + 0.25 * 2) after two updates."""
+    plain = {"class_name": "SGD", "config": {"lr": 0.5, "decay": 0.25}}
+    modern = configs.modern_optimizer(plain, "1.2")
+    rate = json.loads(json.dumps(modern))["config"]["learning_rate"]
+    schedule = optimizers.schedules.deserialize(rate)
+    assert float(schedule(2)) == pytest.approx(0.5 / 1.5)

@@ -1,13 +1,14 @@
-"""The walk over rows: names, values, fusing, splitting, dropping, expanding; by generation; once."""
+"""The walk over rows: its six verbs, the generation in force, one warning for a spelling."""
 
 import inspect
 import warnings
 
+import numpy as np
 import pytest
 
 from cornu import config, layers, optimizers
 from cornu.config import Configurable
-from cornu.dialects import generations, keras0, keras1, keras2, spellings, table
+from cornu.dialects import generations, keras0, keras1, keras1_optimizers, keras2, spellings, table
 from cornu.dialects.table import Row, applied, made, told, until
 from cornu.errors import UsageError, UsageTypeError
 
@@ -106,7 +107,9 @@ def test_three_ints_of_a_convolution(generation, strides):
     """Rows and columns in Keras 1, and 2 took them so too; size and strides today."""
     with generations.within(generation):
         layer = layers.Conv2D(8, 3, 3)
+        sized = layers.Conv2D(np.int64(8), np.int64(3), np.int64(3))
     assert (layer.kernel_size, layer.strides) == ((3, 3), strides)
+    assert (sized.kernel_size, sized.strides) == ((3, 3), strides)
 
 
 def test_positional_arguments_follow_the_generation():
@@ -134,6 +137,16 @@ def test_a_subclass_is_spoken_to_as_its_base():
         assert Mine(output_dim=5).units == 5
 
 
+def test_a_layer_of_the_users_passes_old_options_on():
+    class Mine(layers.Layer):
+        def __init__(self, size, **kwargs):
+            super().__init__(**kwargs)
+            self.size = size
+
+    with pytest.warns(UserWarning, match="batch_input_shape"):
+        assert Mine(3, batch_input_shape=(None, 4), input_dtype="int32").declared_shape == (None, 4)
+
+
 @pytest.mark.parametrize("generation", generations.GENERATIONS)
 @pytest.mark.parametrize("cls", [layers.LSTM, layers.Conv2D, layers.BatchNormalization])
 def test_a_config_of_today_survives_every_generation(cls, generation):
@@ -156,7 +169,7 @@ def test_a_class_of_no_generation():
     assert raised.value.code == "E-UNKNOWN-CLASS"
 
 
-ROWS = [*keras0.ROWS, *keras1.ROWS, *keras2.ROWS]
+ROWS = [*keras0.ROWS, *keras1.ROWS, *keras1_optimizers.ROWS, *keras2.ROWS]
 
 
 @pytest.mark.parametrize(
