@@ -204,6 +204,10 @@ class Model(Layer):
         """The architecture, without weights, as JSON; `options` go to `json.dumps`."""
         return saving.model_to_json(self, **options)
 
+    def to_yaml(self, **options: Any) -> str:
+        """The same as YAML, which needs PyYAML; `options` go to `yaml.safe_dump`."""
+        return saving.model_to_yaml(self, **options)
+
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Save the whole model as one file, `.keras` or `.h5`; see `saving.save_model`."""
         saving.save_model(self, filepath, overwrite, include_optimizer)

@@ -5,31 +5,34 @@ user has given, runs no code from the file, and changes nothing when it fails.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from cornu.errors import UsageError, UsageTypeError, shown, warn
+from cornu.errors import UsageError, shown, warn
 from cornu.saving import hdf5, legacy, safetensors, shards, zip
-from cornu.saving.archive import Archive, archive_to_model, check_built, model_to_archive
+from cornu.saving.archive import archive_to_model, check_built, model_to_archive
 from cornu.saving.assets import layers_with_assets
-from cornu.saving.files import ModelFileError, check_free, opened, write_whole
-from cornu.saving.layered import Layered, layered_of, place_layered
+from cornu.saving.facts import Facts, facts
+from cornu.saving.files import ModelFileError, check_free, write_whole
+from cornu.saving.layered import layered_of, place_layered
+from cornu.saving.reading import as_file_errors, stored_arrays, stored_model
 from cornu.saving.text import model_from_json, model_to_json
 from cornu.saving.weights import place_weights, weights_of
+from cornu.saving.yaml_form import model_from_yaml, model_to_yaml
 
 __all__ = [
+    "Facts",
     "ModelFileError",
+    "facts",
     "load_model",
     "load_weights",
     "model_from_json",
+    "model_from_yaml",
     "model_to_json",
+    "model_to_yaml",
     "save_model",
     "save_weights",
 ]
-
-PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x93NUMPY")
-
 
 LEGACY = (".h5", ".hdf5")
 """How names of files in the layout before `.keras` end."""
@@ -130,21 +133,6 @@ def load_model(
         return archive_to_model(archive, custom_objects, compile)
 
 
-@contextmanager
-def stored_model(path: str) -> Iterator[Archive]:
-    """What is in a file of a whole model; its arrays can be read while the context lasts."""
-    with opened(path) as file:
-        kind = file_kind(file, path)
-        if kind not in ("zip", "hdf5"):
-            raise ModelFileError(
-                path, None, "holds weights and no model. Make the model, then call "
-                "model.load_weights(path).",
-            )  # fmt: skip
-        read = zip.read_zip if kind == "zip" else legacy.read_legacy
-        with as_file_errors(path), read(file, path) as archive:
-            yield archive
-
-
 def load_weights(
     model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
@@ -179,64 +167,6 @@ def load_weights(
             )
         else:
             place_weights(model, weights, names, skip_mismatch)
-
-
-@contextmanager
-def stored_arrays(
-    path: str,
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, str], Layered | None]]:
-    """The weights in a file: by path, with the names of layers, or by layer."""
-    with opened(path) as file:
-        kind = file_kind(file, path)
-        if kind == "zip":
-            with zip.read_zip(file, path) as archive:
-                yield archive.weights, archive.names, None
-        elif kind == "json":
-            with shards.read_shards(file, path) as (weights, names):
-                yield weights, names, None
-        elif kind == "safetensors":
-            yield *safetensors.stored_tensors(file, path), None
-        else:
-            with hdf5.stored_content(file, path) as content:
-                lists = legacy.layers_of(content, path) if content.legacy else None
-                yield content.weights, content.names, lists
-
-
-def file_kind(file: Any, path: str) -> str:
-    """What a file is, by its first bytes: "zip", "hdf5", "json" or "safetensors"."""
-    begin = file.read(16)
-    file.seek(0)
-    if begin.startswith(zip.MAGIC):
-        return "zip"
-    if begin.startswith(hdf5.MAGIC):
-        return "hdf5"
-    if begin.lstrip()[:1] == b"{":
-        return "json"
-    if begin[8:9] == b"{" and int.from_bytes(begin[:8], "little") <= safetensors.MOST_HEADER:
-        return "safetensors"
-    if begin.startswith(PICKLES):
-        what = "is a pickle or NumPy file, which could run code: it is not opened."
-    elif not begin:
-        what = "is empty: it was not saved to its end. Restore it from a copy."
-    else:
-        what = "is neither a .keras archive nor HDF5 nor safetensors, or its beginning is damaged."
-    raise ModelFileError(path, None, what, "E-FILE-DAMAGED")
-
-
-@contextmanager
-def as_file_errors(path: str) -> Iterator[None]:
-    """Let every error that comes of a file's content be one ModelFileError that names it."""
-    try:
-        yield
-    except ModelFileError:
-        raise
-    except (UsageError, UsageTypeError) as error:
-        notes = " ".join(getattr(error, "__notes__", ()))
-        reason = f"{str(error).removesuffix(f' [{error.code}]')} {notes}".strip()
-        raise ModelFileError(path, None, reason, error.code) from error
-    except Exception as error:
-        reason = f"describes no model: {type(error).__name__}: {str(error)[:300]}"
-        raise ModelFileError(path, None, reason) from error
 
 
 def _text(filepath: Any) -> str:

@@ -238,6 +238,9 @@ def _fill_optimizer(model: Any, values: Mapping[str, Any]) -> None:
     cells = optimizer.variables
     found = [values.get(f"optimizer/vars/{i}") for i in range(len(cells))]
     count = sum(path.startswith("optimizer/vars/") for path in values)
+    unbuilt = count < len(cells) and all(not values[path].shape for path in values)
+    if unbuilt:  # it was saved before its first step: there are numbers, but no slots yet
+        cells, found = cells[:count], found[:count]
     fits = all(a is not None and fit(a, v) for a, v in zip(found, cells, strict=True))
     if not fits or count != len(cells):
         warn(

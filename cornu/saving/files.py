@@ -2,11 +2,12 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,6 +55,11 @@ def opened(path: Any) -> Iterator[BinaryIO]:
         yield file
 
 
+def sha256_of(file: BinaryIO) -> str:
+    """The SHA-256 of what is in an open file from where it stands."""
+    return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+
+
 def missing(name: str) -> MissingFileError:
     """The error for a file that is not there, with the nearest name in its folder."""
     folder, base = os.path.split(name)
@@ -81,27 +87,39 @@ def write_whole(path: Any, write: Callable[[BinaryIO], Any], overwrite: bool = T
     Raises ModelFileError for a file that must stay; OSError, naming the file, where the disk says
     no. Then no trace is left.
     """
-    check_free(path, overwrite)
-    target = Path(os.path.realpath(path))  # a link stays one, and what it names is replaced
-    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}")
-    made = False
+    write_together([(path, write)], overwrite)
+
+
+def write_together(
+    files: Sequence[tuple[Any, Callable[[BinaryIO], Any]]], overwrite: bool = True
+) -> None:
+    """`write_whole` for several files: none gets its name before all of them are on the disk."""
+    for path, _ in files:
+        check_free(path, overwrite)
+    made: list[tuple[Path, Path]] = []
+    target = Path()
     try:
-        with open(temporary, "xb") as file:
-            made = True
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-        os.replace(temporary, target)
+        for path, write in files:
+            target = Path(os.path.realpath(path))  # a link stays one; what it names is replaced
+            temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}")
+            with open(temporary, "xb") as file:
+                made.append((temporary, target))
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        for temporary, target in made:
+            os.replace(temporary, target)
     except BaseException as error:
-        if made:
+        for temporary, _ in made:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, OSError) and not isinstance(error, ModelFileError):
             raise _explained(error, target) from error
         raise
-    _sync_folder(target.parent)
+    for folder in {target.parent for _, target in made}:
+        _sync_folder(folder)
 
 
 def _explained(error: OSError, target: Path) -> OSError:

@@ -1,7 +1,8 @@
 """Weights as HDF5: groups by path, one dataset for each Variable, as Keras 3 lays them out.
 
 Files of older layout are looked through as well; what they mean is said in `legacy`. This is the
-one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares what an array declares with what is stored before any of it is read.
+one reader of HDF5. It follows hard links only, opens nothing outside the file, and compares what an
+array declares with what is stored before any of it is read.
 """
 
 import hashlib

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cornu import losses, ops
+from cornu.config import snake
 from cornu.errors import UsageError, shown
 from cornu.saving.archive import COMPILED, Archive
 from cornu.saving.files import ModelFileError
@@ -127,12 +129,23 @@ def _legacy_form(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def _training_config(compiled: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: compiled.get(key) for key in COMPILED if key != "optimizer"}
+    found["loss"] = _long_names(found["loss"])
     optimizer = compiled.get("optimizer")
     if isinstance(optimizer, Mapping):
         found["optimizer_config"] = {key: optimizer[key] for key in ("class_name", "config")}
     else:
         found["optimizer_config"] = optimizer
     return found
+
+
+def _long_names(loss: Any) -> Any:
+    """Losses by their full names: of short ones ("mse") Keras 3 makes metrics when it loads."""
+    if isinstance(loss, list):
+        return [_long_names(one) for one in loss]
+    if isinstance(loss, Mapping):
+        return loss if "class_name" in loss else {k: _long_names(v) for k, v in loss.items()}
+    member = losses.family.members.get(loss) if isinstance(loss, str) else None
+    return getattr(member, "__name__", loss)
 
 
 # ---------------------------------------------------------------- reading
@@ -164,7 +177,8 @@ def _archive(content: Content, path: Any) -> Archive:
                 reason = "does not have the checksum it was saved with. Restore the file."
                 raise ModelFileError(path, name, reason, "E-FILE-DAMAGED")
             config[name] = _json(said, path, name)
-    config = modern(config, version_of(content))
+    version = version_of(content)
+    config = modern(config, version)
     training = None
     if config["training_config"]:
         slots = _listed(content, "optimizer_weights", path)
@@ -172,7 +186,9 @@ def _archive(content: Content, path: Any) -> Archive:
         slots = {f"optimizer/vars/{i}": value for i, (_, value) in enumerate(slots)}
         training = {"compile_config": compiled, "optimizer": slots}
     layered = layers_of(content, path)
-    return Archive(_public(config["model_config"]), {}, {}, training, dict(root), layered=layered)
+    return Archive(
+        _public(config["model_config"], version), {}, {}, training, dict(root), layered=layered
+    )
 
 
 def version_of(content: Content) -> str:
@@ -224,15 +240,28 @@ def _json(said: str, path: Any, member: str) -> dict[str, Any]:
     return found
 
 
-def _public(form: Any) -> Any:
-    """A plain form with the public names of layers' classes."""
+def _public(form: Any, version: str) -> Any:
+    """A plain form with the public names of layers' classes, and ops told from layers."""
     if not isinstance(form, Mapping):
         return form
     name, config = form.get("class_name"), form.get("config")
     if isinstance(config, Mapping) and isinstance(config.get("layers"), list):
-        config = {**config, "layers": [_public(layer) for layer in config["layers"]]}
+        inner = [_public(layer, version) for layer in config["layers"]]
+        config = {**config, "layers": inner}
     name = next((ours for ours, inner in INNER_NAMES.items() if inner == name), name)
-    return {**form, "class_name": name, "config": config}
+    found = {**form, "class_name": name, "config": config}
+    if version.startswith("3.") and _is_op(form):
+        found["module"] = "keras.src.ops.numpy"
+    return found
+
+
+def _is_op(form: Mapping[str, Any]) -> bool:
+    """Whether an entry is a call of an op: of a layer, the config says dtype or trainable."""
+    name, config = form.get("class_name"), form.get("config")
+    if "inbound_nodes" not in form or "module" in form or not isinstance(config, Mapping):
+        return False
+    said = {"dtype", "trainable", "batch_shape", "layers"} & config.keys()
+    return not said and isinstance(name, str) and snake(name) in ops.__all__
 
 
 WIRE_MODULES = {

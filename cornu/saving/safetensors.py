@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cornu.errors import UsageError
-from cornu.saving.files import ModelFileError
+from cornu.saving.files import ModelFileError, sha256_of
 from cornu.saving.hdf5 import BFLOAT16, widened
 from cornu.saving.text import parse
 from cornu.saving.weights import Stored
@@ -164,7 +164,7 @@ def _check_digest(file: BinaryIO, said: Any, begin: int, path: Any) -> None:
     if not isinstance(wanted, str):
         return
     file.seek(begin)
-    if hashlib.file_digest(file, "sha256").hexdigest() != wanted:
+    if sha256_of(file) != wanted:
         raise ModelFileError(
             path,
             None,

@@ -10,13 +10,14 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from cornu.errors import UsageError, shown
-from cornu.saving.files import ModelFileError, check_free, opened, write_whole
+from cornu.saving.files import ModelFileError, opened, sha256_of, write_together
 from cornu.saving.hdf5 import stored_weights, to_hdf5
 from cornu.saving.text import parse
 from cornu.saving.weights import Stored
@@ -34,37 +35,39 @@ def write_shards(
 ) -> None:
     """Write weights into files of at most `most` GiB, then the index, at `path`.
 
-    The files carry checksums, which the index repeats: should the machine stop between two of
-    them, old and new are not taken for one. Raises as `files.write_whole`.
+    All are on the disk before one gets its name, and the index has their checksums: should the
+    machine stop just then, old and new are not taken for one. Raises as `files.write_whole`.
     """
     if not isinstance(most, int | float) or most <= 0:
         raise UsageError("E-SHARD-SIZE", f"max_shard_size is in GiB, as in 2.0; got {shown(most)}.")
     target = Path(path)
     base = target.name.removesuffix(".weights.json")
-    index: dict[str, list[str]] = {}
-    digests, total = {}, 0
     groups = _groups(weights, most * 2**30)
     files = [target.with_name(f"{base}_{i:05}.weights.h5") for i in range(len(groups))]
-    for file in (*files, target):
-        if not NAME.fullmatch(files[0].name):
-            raise UsageError(
-                "E-FILE-NAME", f"{base!r} has letters that names of shards cannot have."
-            )
-        check_free(file, overwrite)
-    for file, group in zip(files, groups, strict=True):
+    if not NAME.fullmatch(files[0].name):
+        raise UsageError("E-FILE-NAME", f"{base!r} has letters that names of shards cannot have.")
+    index: dict[str, list[str]] = {}
+    digests: dict[str, str] = {}
+
+    def shard(out: BinaryIO, name: str, group: Mapping[str, Any]) -> None:
         layers = {path.rpartition("/")[0].removesuffix("vars").removesuffix("/") for path in group}
         content = to_hdf5(group, {p: n for p, n in names.items() if p in layers}, digests=True)
-        digests[file.name] = hashlib.sha256(content).hexdigest()
-        total += sum(np.asarray(value).nbytes for value in group.values())
+        digests[name] = hashlib.sha256(content).hexdigest()
         for layer in sorted(layers):
-            index.setdefault(f"/{layer}/vars" if layer else "/vars", []).append(file.name)
-        write_whole(file, lambda out, content=content: out.write(content), overwrite)
-    said = {
-        "metadata": {"total_size": total},
-        "weight_map": index,
-        "cornu": {"sha256": digests, "layers": dict(names)},
-    }
-    write_whole(target, lambda out: out.write(json.dumps(said, indent=4).encode()), overwrite)
+            index.setdefault(f"/{layer}/vars" if layer else "/vars", []).append(name)
+        out.write(content)
+
+    def whole(out: BinaryIO) -> None:
+        said = {
+            "metadata": {"total_size": sum(np.asarray(v).nbytes for v in weights.values())},
+            "weight_map": index,
+            "cornu": {"sha256": digests, "layers": dict(names)},
+        }
+        out.write(json.dumps(said, indent=4).encode())
+
+    pairs = zip(files, groups, strict=True)
+    shards = [(file, partial(shard, name=file.name, group=group)) for file, group in pairs]
+    write_together([*shards, (target, whole)], overwrite)
 
 
 def _groups(weights: Mapping[str, Any], most: float) -> list[dict[str, Any]]:
@@ -87,15 +90,15 @@ def read_shards(file: BinaryIO, path: str) -> Iterator[tuple[dict[str, Stored], 
     index = _index(file, path)
     weights: dict[str, Stored] = {}
     names: dict[str, str] = {}
-    own = index.get("cornu") if isinstance(index.get("cornu"), dict) else {}
-    digests = own.get("sha256") if isinstance(own.get("sha256"), dict) else {}
+    own = _object(index, "cornu")
+    digests = _object(own, "sha256")
     with contextlib.ExitStack() as stack:
         for name in _files(index, path):
             place = os.path.join(os.path.dirname(path), name)
             if os.path.islink(place):
                 raise ModelFileError(place, None, "is a link. Weights lie in files of their own.")
             shard = stack.enter_context(opened(place))
-            if digests and hashlib.file_digest(shard, "sha256").hexdigest() != digests.get(name):
+            if digests and sha256_of(shard) != digests.get(name):
                 reason = f"is not the file that {path} was saved with. Restore all from one copy."
                 raise ModelFileError(place, None, reason, "E-FILE-DAMAGED")
             found, known = stack.enter_context(stored_weights(shard, place))
@@ -104,9 +107,14 @@ def read_shards(file: BinaryIO, path: str) -> Iterator[tuple[dict[str, Stored], 
                 raise ModelFileError(place, twice, "is in two of the files.", "E-FILE-HDF5")
             weights |= found
             names |= known
-        listed = own.get("layers") if isinstance(own.get("layers"), dict) else {}
+        listed = _object(own, "layers")
         names |= {key: value for key, value in listed.items() if isinstance(value, str)}
         yield weights, names
+
+
+def _object(above: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = above.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _index(file: BinaryIO, path: str) -> dict[str, Any]:

@@ -26,7 +26,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """A new model, with new weights, from what `to_json` gave. Raises UsageError."""
     if not isinstance(json_string, str):
         raise UsageError("E-JSON", f"model_from_json takes a string; got {shown(json_string)}.")
-    config = parse(json_string)
+    return model_from_plain(parse(json_string), custom_objects, "JSON")
+
+
+def model_from_plain(config: Any, custom_objects: Mapping[str, Any] | None, what: str) -> Any:
+    """A new model from a plain form that stood in text; `what` ("JSON") is for messages."""
     try:
         with custom_object_scope(custom_objects or {}):
             model = model_of(config)
@@ -36,7 +40,8 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError("E-JSON", f"the JSON describes no model: {_reason(error)}.") from error
+        reason = f"the {what} describes no model: {_reason(error)}."
+        raise UsageError(f"E-{what}", reason) from error
     return model
 
 

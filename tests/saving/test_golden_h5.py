@@ -16,9 +16,12 @@ FOLDER = Path(__file__).parents[1] / "golden" / "3.15.1"
 TOLERANCES = json.loads((FOLDER / "h5.json").read_text())["tolerance"]
 CUSTOM = {"golden>times_two": lambda x: 2 * x}
 
-ROWS_ALONE = {"embedding_mask-tf", "functional_mimo-tf", "transformer_train-tf"}
-"""Written on TensorFlow, whose Adam lets rows of an embedding be that a batch does not name: from
-the second step on the formulas give other numbers, whatever the file's format."""
+EMBEDDED = {"embedding_mask-tf", "functional_mimo-tf", "transformer_train-tf"}
+"""With embeddings, Keras on TensorFlow takes other steps than Keras on JAX (measured for the first
+of these: on JAX its later losses are 0.438889 and 0.397941, not 0.437062 and 0.395337)."""
+
+SECOND_STEPS = (0.438889, 0.397941)
+"""What Keras 3.15.1 on JAX records for "embedding_mask"."""
 
 SPARSEMAX = 27
 """The output of "activations" in which Keras on TensorFlow differs from the formula."""
@@ -68,12 +71,20 @@ def trains_on(model, case, known, near):
     tolerance = {"rtol": near["train_loss_rtol"], "atol": near["train_loss_atol"]}
     before = np.ravel(model.test_on_batch(*batch))
     np.testing.assert_allclose(before, np.ravel(known["loss_before"]), **tolerance)
-    steps = known["losses"][:1] if case in ROWS_ALONE else known["losses"]
+    steps = known["losses"][:1] if case in EMBEDDED else known["losses"]
     losses = [np.ravel(model.train_on_batch(*batch)) for _ in steps]
     np.testing.assert_allclose(losses, np.reshape(steps, (len(steps), -1)), **tolerance)
-    if case not in ROWS_ALONE:
+    if case not in EMBEDDED:
         for ours, theirs in zip(model.get_weights(), numbered(known, "w"), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=near["weights_after_atol"])
+
+
+def test_an_embedding_trains_on_as_keras_on_jax_does():
+    with np.load(FOLDER / "embedding_mask-tf.npz") as known:
+        x, y = known["bx0"], known["by0"]
+    model = saving.load_model(FOLDER / "embedding_mask-tf.h5")
+    losses = [np.ravel(model.train_on_batch(x, y))[0] for _ in range(3)]
+    np.testing.assert_allclose(losses[1:], SECOND_STEPS, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", ["attention-tf", "model_in_sequential-tf", "opt_adam_ema-tf"])
