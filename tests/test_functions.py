@@ -1,4 +1,4 @@
-"""Functions of graphs: what is fed, indices that are computed, phases, errors in the user's terms."""
+"""Functions of graphs: what is fed, computed indices, phases, errors in the user's terms."""
 
 import numpy as np
 import pytest
