@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -175,6 +176,27 @@ def _longer(x: Any, axes: Sequence[int]) -> Any:
     for axis in axes:
         x = np.concatenate([x, x], axis)
     return x
+
+
+# ---------------------------------------------------------------- nothing, and single numbers
+
+
+def cuts(args: Sequence) -> list:
+    """How arrays of one float shape are cut: to nothing, and to single numbers (0-d)."""
+    if not args or not all(map(is_float, args)) or len({x.shape for x in args}) != 1:
+        return []
+    return [slice(0, 0), (0,) * args[0].ndim] if args[0].ndim else []
+
+
+def shrunk(reference: Callable, args: Sequence, cut: Any) -> tuple[list, Any] | None:
+    """The arrays cut, and what NumPy makes of them; None where it makes nothing."""
+    small = [np.asarray(x[cut], x.dtype) for x in args]
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return small, reference(*wide(small))
+    except Exception:
+        return None  # there is nothing to take the mean, the largest, the inverse of
 
 
 # ---------------------------------------------------------------- references of networks

@@ -4,13 +4,25 @@ import numpy as np
 import pytest
 
 from contracts.backend_table import ROWS, Row, _step
-from contracts.checks import Case, assert_close, check_slopes, check_symbolic, slopes, wide
+from contracts.checks import (
+    Case,
+    assert_close,
+    check_slopes,
+    check_symbolic,
+    cuts,
+    shrunk,
+    slopes,
+    wide,
+)
 from cornu import backend as K
 from cornu import engine
 
 LABEL = {"ids": lambda row: row.label}
 FOLLOWS = ("dropout", "in_test_phase", "in_train_phase")
 """What follows the phase or the draw of each run, and so is a symbol for arrays too."""
+
+WITH_AN_AXIS = ("argmax", "categorical_crossentropy", "cumsum", "softmax")
+"""Functions along an axis, which a single number has not, though NumPy's formulas would take it."""
 
 
 def call(row: Row, *args):
@@ -40,6 +52,27 @@ def test_arrays(row: Row):
     assert not K.is_symbolic(first(found))
     assert_close(found, expected(row)(*wide(list(row.args))), rtol=2e-5, atol=2e-5)
     assert K.dtype(first(found)) == row.dtype
+
+
+def has_axis(row: Row) -> bool:
+    return "axis" in row.options or row.name in WITH_AN_AXIS
+
+
+SMALL = [
+    (row, cut)
+    for row in ROWS
+    if row.name not in FOLLOWS
+    for cut in cuts(row.args)
+    if not (has_axis(row) and isinstance(cut, tuple))
+    if shrunk(expected(row), row.args, cut) is not None
+]
+
+
+@pytest.mark.parametrize(("row", "cut"), SMALL, ids=lambda x: getattr(x, "label", str(x)))
+def test_empty_arrays_and_single_numbers(row: Row, cut: object):
+    """Wherever NumPy has an answer for nothing, or for a 0-d array, it is that of `K`."""
+    args, answer = shrunk(expected(row), row.args, cut)
+    assert_close(call(row, *args), answer, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.unknown], **LABEL)
