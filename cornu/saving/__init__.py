@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cornu.errors import UsageError, shown, warn
-from cornu.saving import hdf5, legacy, safetensors, shards, zip
+from cornu.saving import hdf5_writing, legacy_writing, safetensors, shards, zip
 from cornu.saving.archive import archive_to_model, check_built, model_to_archive
 from cornu.saving.assets import layers_with_assets
 from cornu.saving.facts import Facts, facts
@@ -70,7 +70,7 @@ def save_model(
             f'"{layer.name}" keeps files beside its weights (a vocabulary), for which .h5 has no '
             'place. Save as ".keras" to keep them.'
         )
-    content = legacy.to_legacy(model_to_archive(model, include_optimizer, layered=True))
+    content = legacy_writing.to_legacy(model_to_archive(model, include_optimizer, layered=True))
     write_whole(path, lambda file: file.write(content), overwrite)
 
 
@@ -104,9 +104,9 @@ def save_weights(
     if path.endswith(".safetensors"):
         content = safetensors.to_safetensors(*weights_of(model))
     elif path.endswith(".weights.h5"):
-        content = hdf5.to_hdf5(*weights_of(model), digests=True)
+        content = hdf5_writing.to_hdf5(*weights_of(model), digests=True)
     else:
-        content = legacy.weights_to_legacy(layered_of(model))
+        content = legacy_writing.weights_to_legacy(layered_of(model))
     write_whole(path, lambda file: file.write(content), overwrite)
 
 

@@ -8,7 +8,7 @@ array declares with what is stored before any of it is read.
 import hashlib
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -21,53 +21,9 @@ from cornu.saving.weights import Stored
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 BFLOAT16 = "bfloat16"
-LAYOUT = "3.15.1"
-"""The version of Keras whose layouts are written."""
 
 MOST_OBJECTS, MOST_DEPTH, MOST_AXES, MOST_RATIO = 200_000, 64, 16, 1000
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
-
-
-# ---------------------------------------------------------------- writing
-
-
-def to_hdf5(
-    weights: Mapping[str, Any], names: Mapping[str, str], digests: bool = False
-) -> memoryview:
-    """The content of a file with these arrays by path, and the layers' names by path.
-
-    With `digests` every array carries its SHA-256. The file is made in memory, for the HDF5 library
-    does not survive a full disk.
-    """
-    import h5py
-
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        for path, name in names.items():
-            file.create_group(f"{path}/vars" if path else "vars").attrs["name"] = name
-        for path, value in weights.items():
-            write_array(file, path, np.asarray(value), digests)
-    return image.getbuffer()
-
-
-def write_array(file: Any, path: str, value: np.ndarray, digests: bool) -> None:
-    """Write an array into an open file or group; with `digests` it carries its SHA-256."""
-    short = str(value.dtype) == BFLOAT16
-    plain = value.view("V2") if short else value
-    dataset = file.create_dataset(path, data=plain)
-    if short:
-        dataset.attrs["dtype"] = BFLOAT16
-    if digests:
-        dataset.attrs["sha256"] = _digest(plain)
-
-
-def _digest(value: np.ndarray) -> str:
-    """SHA-256 of an array's bytes, little-endian, in C order."""
-    little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(np.ascontiguousarray(little).data.cast("B")).hexdigest()
-
-
-# ---------------------------------------------------------------- reading
 
 
 @dataclass
@@ -255,7 +211,7 @@ class _Walk:
                 raise self.bad(where, reason, "E-FILE-DAMAGED") from error
             value = np.asarray(value)
             digest = _text(dataset, "sha256")
-            if digest and digest != _digest(value):
+            if digest and digest != digest_of(value):
                 raise self.bad(
                     where,
                     "is damaged: its numbers do not have the checksum they were saved with. "
@@ -265,6 +221,12 @@ class _Walk:
             return widened(value) if value.dtype.kind == "V" else value.astype(dtype, copy=False)
 
         return read
+
+
+def digest_of(value: np.ndarray) -> str:
+    """SHA-256 of an array's bytes, little-endian, in C order."""
+    little = value.astype(value.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(np.ascontiguousarray(little).data.cast("B")).hexdigest()
 
 
 def widened(value: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ import numpy as np
 
 from cornu.errors import UsageError, shown
 from cornu.saving.files import ModelFileError, opened, sha256_of, write_together
-from cornu.saving.hdf5 import stored_weights, to_hdf5
+from cornu.saving.hdf5 import stored_weights
+from cornu.saving.hdf5_writing import to_hdf5
 from cornu.saving.text import parse
 from cornu.saving.weights import Stored
 

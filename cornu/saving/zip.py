@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 from cornu.errors import UsageError
 from cornu.saving.archive import Archive
 from cornu.saving.files import ModelFileError
-from cornu.saving.hdf5 import LAYOUT, stored_weights, to_hdf5
+from cornu.saving.hdf5 import stored_weights
+from cornu.saving.hdf5_writing import LAYOUT, to_hdf5
 from cornu.saving.text import parse
 
 MAGIC = b"PK\x03\x04"
