@@ -5,13 +5,16 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
-from cornu import __version__, engine, saving, settings
+from cornu import __version__, engine, modernizing, running, saving, settings
 from cornu.errors import UsageError, UsageTypeError
-from cornu.saving.files import write_whole
+from cornu.saving.files import opened, write_whole
+from cornu.saving.reading import as_file_errors
 from cornu.utils import plot_model
 
 
@@ -87,23 +90,24 @@ def _found_files() -> list[str]:
 
 def summary(given: argparse.Namespace) -> int:
     """Print the table of a saved model's layers."""
-    _loaded(given.file).summary()
+    with _notes(sys.stderr):
+        model = _loaded(given)
+    model.summary()
     return 0
 
 
 def inspect(given: argparse.Namespace) -> int:
     """Print what a file is and has, without building what it describes."""
-    found = saving.facts(given.file)
-    count = sum(math.prod(shape) for _, shape, _ in found.weights)
+    found = saving.facts(given.file, given.backend)
     rows = {
         "file": given.file,
         "format": found.format,
         "written by": found.generation,
         "size": f"{found.size:,} bytes",
-        "sha256": found.sha256,
+        "sha256": found.sha256 or "of a folder there is none",
         "compiled": found.training or "no",
         "layers": f"{len(found.layers)}",
-        "weights": f"{len(found.weights)} arrays, {count:,} numbers, all read without a fault",
+        "weights": f"{_counted(found)}, all read without a fault" if found.weights else "none",
     }
     for name, value in rows.items():
         print(f"{name:<10}  {value}")
@@ -117,38 +121,108 @@ def inspect(given: argparse.Namespace) -> int:
     return 0
 
 
+def _counted(found: saving.Facts) -> str:
+    count = sum(math.prod(shape) for _, shape, _ in found.weights)
+    return f"{len(found.weights)} arrays, {count:,} numbers"
+
+
 def convert(given: argparse.Namespace) -> int:
-    """Read a saved model and write it in another format, which the name's end says."""
-    found = saving.facts(given.file)
+    """Read what any generation has saved and write it in another format, which OUT's end says."""
+    found = saving.facts(given.file, given.backend)
     print(f"read     {found.format}, {found.generation}: {len(found.layers)} layers")
-    model = _loaded(given.file)
-    if given.out.endswith((".json", ".yaml", ".yml")) and not given.out.endswith(".weights.json"):
-        text = model.to_json(indent=1) if given.out.endswith(".json") else model.to_yaml()
-        write_whole(given.out, lambda file: file.write(text.encode()), given.overwrite)
-        what = "the architecture, without weights"
-    elif given.out.endswith((".weights.h5", ".safetensors")):
-        model.save_weights(given.out, overwrite=given.overwrite)
-        what = "the weights alone"
-    else:
-        model.save(given.out, overwrite=given.overwrite)
-        what = "the whole model" + ("" if model.optimizer is None else " and its optimizer")
-    print(f"written  {given.out}: {what}, {os.path.getsize(given.out):,} bytes")
+    print(f"weights  {_counted(found) if found.weights else 'none'}")
+    print(f"compiled {found.training or 'no'}")
+    with _notes(sys.stdout):
+        write = _weights_writer if found.has == "weights" else _model_writer
+        what = write(given, found)
+    size = sum(map(os.path.getsize, _files(given.out)))
+    print(f"written  {given.out}: {what}, {size:,} bytes")
     return 0
+
+
+def _model_writer(given: argparse.Namespace, found: saving.Facts) -> str:
+    """Write a model as OUT's end says; returns what that was."""
+    out, overwrite = given.out, given.overwrite
+    model = _loaded(given)
+    if out.endswith(TEXTS) and not out.endswith(".weights.json"):
+        text = model.to_json(indent=1) if out.endswith(".json") else model.to_yaml()
+        write_whole(out, lambda file: file.write(text.encode()), overwrite)
+        return "the architecture, without weights"
+    if out.endswith((".weights.h5", ".safetensors")):
+        model.save_weights(out, overwrite=overwrite)
+        return "the weights alone"
+    if out.endswith(FOLDER):
+        model.save(out.rstrip("/" + os.sep), overwrite=overwrite, zipped=False)
+    else:
+        model.save(out, overwrite=overwrite)
+    new = " with new weights, for the file has none" if found.has == "architecture" else ""
+    return "the whole model" + new + ("" if model.optimizer is None else " and its optimizer")
+
+
+def _weights_writer(given: argparse.Namespace, found: saving.Facts) -> str:
+    """Write weights in another format, where they are by path in both."""
+    saving.convert_weights(given.file, given.out, given.overwrite)
+    return "the weights alone"
+
+
+FOLDER = ("/", os.sep)
+TEXTS = (".json", ".yaml", ".yml")
+
+
+def _files(out: str) -> list[str]:
+    if not os.path.isdir(out):
+        return [out]
+    return [os.path.join(place, name) for place, _, names in os.walk(out) for name in names]
 
 
 def plot(given: argparse.Namespace) -> int:
     """Draw a saved model into a picture, or into a .dot file, which needs no Graphviz."""
-    plot_model(_loaded(given.file), given.out, show_shapes=True, show_layer_names=True)
+    with _notes(sys.stderr):
+        model = _loaded(given)
+    plot_model(model, given.out, show_shapes=True, show_layer_names=True)
     print(f"written  {given.out}")
     return 0
 
 
-def _loaded(path: str) -> Any:
-    return saving.load_model(path)
+def _loaded(given: argparse.Namespace) -> Any:
+    """The model in a file, or the one that a text describes, with new weights."""
+    said = {"backend": given.backend, "data_format": given.data_format}
+    if not given.file.endswith(TEXTS) or given.file.endswith(".weights.json"):
+        return saving.load_model(given.file, **said)
+    with opened(given.file) as file, as_file_errors(given.file):
+        text = file.read().decode("utf-8")
+        made = saving.model_from_json if given.file.endswith(".json") else saving.model_from_yaml
+        return made(text, **said)
+
+
+@contextmanager
+def _notes(out: TextIO) -> Iterator[None]:
+    """Print what is warned of meanwhile as notes, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for text in dict.fromkeys(str(one.message) for one in caught):
+                print(f"note     {_one_line(text)}", file=out)
+
+
+def _one_line(text: str) -> str:
+    return "; ".join(line.strip() for line in text.splitlines())
 
 
 def _one_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a .keras or .h5 file")
+    parser.add_argument("file", metavar="FILE", help="a saved model of any generation")
+    parser.add_argument(
+        "--backend",
+        choices=("theano", "tensorflow", "cntk"),
+        help="which backend wrote a file of Keras 1 or older that does not say it",
+    )
+    parser.add_argument(
+        "--data-format",
+        choices=("channels_first", "channels_last"),
+        help="order of axes in layers of such a file that do not say theirs",
+    )
 
 
 def _two_files(parser: argparse.ArgumentParser) -> None:
@@ -157,11 +231,22 @@ def _two_files(parser: argparse.ArgumentParser) -> None:
 
 
 def _conversion(parser: argparse.ArgumentParser) -> None:
-    _two_files(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+    _one_file(parser)
+    ends = ".keras, .h5, .weights.h5, .safetensors, .json, .yaml, or / for a folder"
+    parser.add_argument("out", metavar="OUT", help=f"the file to write: {ends}")
+    parser.add_argument(
+        "--force", "--overwrite", dest="overwrite", action="store_true", help="replace OUT"
+    )
 
 
 VERBS = (
+    Verb("run", "an old script, with Cornu as its Keras", running.run, running.add_arguments),
+    Verb(
+        "modernize",
+        "an old script with today's spellings, and why each",
+        modernizing.modernize,
+        modernizing.add_arguments,
+    ),
     Verb("info", "versions, engine, devices, cache and settings in force", info),
     Verb("summary", "the layers of a saved model", summary, _one_file),
     Verb("inspect", "what a file is and has, without building it", inspect, _one_file),
@@ -192,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return given.run(given)
     except (UsageError, UsageTypeError, ImportError) as error:
-        print(f"cornu {given.verb}: {error}", file=sys.stderr)
+        print(f"cornu {given.verb}: {_one_line(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; nothing is wrong

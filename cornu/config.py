@@ -11,7 +11,6 @@ import importlib
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from typing import (
     Any,
     ClassVar,
@@ -25,12 +24,24 @@ from typing import (
 
 import numpy as np
 
-from cornu import state
+from cornu import costs, state
 from cornu.errors import UsageError, UsageTypeError, shown, suggestion, unknown
 from cornu.kinds import Convert, OneOf, Within, converter
 from cornu.names import forget_names as forget_names
 from cornu.names import snake as snake
 from cornu.names import unique_name as unique_name
+from cornu.registry import (
+    OLDER,
+    custom_object,
+    custom_object_scope,
+    function_form,
+    function_of,
+    is_foreign,
+    own_form,
+    register_keras_serializable,
+    registered_name,
+)
+from cornu.registry import custom_names as custom_names
 from cornu.settings import (  # as people know them: `cornu.config.set_floatx`
     backend,
     epsilon,
@@ -353,6 +364,10 @@ def _loose(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+NO_LAYERS = ("constraint", "initializer", "regularizer")
+"""Families of functions of one array, for which a layer, though it can be called, is a mistake."""
+
+
 class Family:
     """The table of all named things of one kind.
 
@@ -402,6 +417,8 @@ class Family:
             return self.deserialize(identifier)
         if isinstance(identifier, type):
             return identifier()
+        if self.kind in NO_LAYERS and getattr(identifier, "wire_module", "") == "keras.layers":
+            raise unknown(self.kind, identifier, self.names())
         if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
             return identifier
         raise unknown(self.kind, identifier, self.names())
@@ -412,62 +429,33 @@ class Family:
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The member that a plain form describes. Raises UsageError for an unknown name."""
-        with custom_object_scope(custom_objects or {}):
-            if not isinstance(config, Mapping):
+        if not isinstance(config, Mapping):
+            with custom_object_scope(custom_objects or {}):
                 return self.get(config)
-            if "class_name" not in config:
-                raise UsageError(
-                    "E-CONFIG", f'a {self.kind} config needs "class_name"; got {shown(config)}.'
-                )
-            name = config["class_name"]
-            if name == "function":
-                return self.find(config["config"])
-            found = custom_object(config.get("registered_name") or name) or self.find(name)
-            return found.from_config(config.get("config") or {})
+        own = custom_object_scope(custom_objects or {})
+        with own, costs.bounded(config), costs.as_usage_errors(f"the {self.kind} config"):
+            return self._made(config)
+
+    def _made(self, config: Mapping[str, Any]) -> Any:
+        """The member that a plain form describes, by the names in force."""
+        if config.get(OLDER):
+            return deserialize_inner(config)
+        if "class_name" not in config:
+            raise UsageError(
+                "E-CONFIG", f'a {self.kind} config needs "class_name"; got {shown(config)}.'
+            )
+        name = config["class_name"]
+        if name == "function":
+            return function_of(config, self.find)
+        found = custom_object(config.get("registered_name") or name)
+        if found is None and not is_foreign(config):
+            found = self.find(name)
+        elif found is None:
+            raise unknown(self.kind, name, self.names())
+        return found.from_config(config.get("config") or {})
 
 
 # ---------------------------------------------------------------- objects <-> plain data
-
-custom_names: dict[str, Any] = {}
-"""`"package>name"` -> what `register_keras_serializable` registered."""
-
-
-def custom_object(name: str) -> Any:
-    """What the user put under `name`, by a scope or by registration, else None."""
-    frame = state.frame()
-    scoped = frame.custom_objects if frame is not None else {}
-    for known in (scoped, custom_names):
-        if name in known:
-            return known[name]
-    short = {n.split(">")[-1]: v for n, v in custom_names.items()}
-    return scoped.get(name.split(">")[-1], short.get(name))
-
-
-def custom_object_scope(objects: Mapping[str, Any]) -> AbstractContextManager:
-    """While it lasts, `objects` (name -> class or function) may be named in configs."""
-    frame = state.frame()
-    inherited = frame.custom_objects if frame is not None else {}
-    return state.within(custom_objects={**inherited, **objects})
-
-
-def register_keras_serializable(
-    package: str = "Custom", name: str | None = None
-) -> Callable[[Any], Any]:
-    """A decorator by which a user's class or function may stand in configs as `package>name`."""
-
-    def register(thing: Any) -> Any:
-        if inspect.isclass(thing) and not hasattr(thing, "get_config"):
-            raise UsageError("E-REGISTER", f"{thing.__name__} needs get_config to be registered.")
-        custom_names[f"{package}>{name or thing.__name__}"] = thing
-        return thing
-
-    return register
-
-
-def registered_name(thing: Any) -> str | None:
-    """`package>name` of a user's registered class or function; None for all others."""
-    return next((n for n, known in custom_names.items() if known is thing), None)
-
 
 PLAIN = (str, int, float, bool, type(None))
 
@@ -486,8 +474,9 @@ def serialize(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: serialize(v) for k, v in value.items()}
     if isinstance(value, types.FunctionType):
-        custom = registered_name(value)
-        return custom or value.__name__
+        return function_form(value)
+    if isinstance(value, type):
+        return function_form(value) if hasattr(value, "get_config") else value.__name__
     if hasattr(value, "get_config"):
         return wrapped(value)
     if isinstance(value, np.ndarray):
@@ -498,7 +487,7 @@ def serialize(value: Any) -> Any:
     if hasattr(value, "shape") and hasattr(value, "__array__"):
         return serialize(np.asarray(value))
     if callable(value) and hasattr(value, "__name__"):
-        return registered_name(value) or value.__name__
+        return function_form(value)
     raise UsageTypeError("E-SERIALIZE", f"{shown(value)} has no plain form to save.")
 
 
@@ -507,12 +496,20 @@ def wrapped(value: Any) -> dict[str, Any]:
     cls = type(value)
     custom = registered_name(cls)
     own = cls.__module__.split(".")[0] == "cornu"
-    return {
+    form = {
         "module": cls.wire_module if own else None,
         "class_name": cls.__name__,
         "config": value.get_config(),
         "registered_name": None if own else custom or cls.__name__,
     }
+    other = getattr(value, "stands_for", None) if own else None
+    return form if other is None else {**wrapped(_stand_in(form["config"], other)), OLDER: form}
+
+
+def _stand_in(config: Mapping[str, Any], cls: type[Configurable]) -> Configurable:
+    """An object of a class that Keras has, in the place of one of an older generation."""
+    known = {*cls.fields, *cls.options}
+    return cls.from_config({name: value for name, value in config.items() if name in known})
 
 
 def deserialize(
@@ -522,7 +519,8 @@ def deserialize(
 
     Raises UsageError for an unknown class, with the nearest name.
     """
-    with custom_object_scope({**(custom_objects or {}), **{c.__name__: c for c in among}}):
+    own = {**(custom_objects or {}), **{c.__name__: c for c in among}}
+    with custom_object_scope(own), costs.bounded(config), costs.as_usage_errors("the config"):
         return deserialize_inner(config)
 
 
@@ -534,14 +532,15 @@ def deserialize_inner(config: Any) -> Any:
         return config
     if not {"class_name", "config"} <= config.keys():
         return {k: deserialize_inner(v) for k, v in config.items()}
+    config = own_form(config)
     name, inner = config["class_name"], config["config"]
     if name == "__numpy__":
-        return np.array(inner["value"], dtype=inner["dtype"])
+        return costs.array_of(inner)
     if name == "__tuple__":
         return tuple(deserialize_inner(c) for c in inner)
     if name == "function":
-        return custom_object(config.get("registered_name") or inner) or inner
-    cls = class_of(name, config.get("module"), config.get("registered_name"))
+        return function_of(config, lambda known: known)
+    cls = class_of(config)
     return cls.from_config(inner or {})
 
 
@@ -554,6 +553,8 @@ LIBRARY = (
     "metrics",
     "models",
     "optimizers",
+    *(f"dialects.{name}" for name in ("layers", "losses", "normalization", "optimizers")),
+    *(f"dialects.{name}" for name in ("regularizers", "theano")),
 )
 """Modules whose classes may be named in a config; imported when one is not known yet."""
 
@@ -566,14 +567,15 @@ def classes_named(name: str) -> list[type]:
     return known_classes.get(name, [])
 
 
-def class_of(name: str, module: str | None = None, registered: str | None = None) -> Any:
+def class_of(form: Mapping[str, Any]) -> Any:
     """The class a config names: the user's own first, then Cornu's, told apart by wire module."""
+    name, registered = form["class_name"], form.get("registered_name")
     for wanted in (registered, name):
         found = custom_object(wanted) if wanted else None
         if found is not None:
             return found
-    candidates = classes_named(name)
-    matching = [c for c in candidates if c.wire_module == module] or candidates
+    candidates = [] if is_foreign(form) else classes_named(name)
+    matching = [c for c in candidates if c.wire_module == form.get("module")] or candidates
     if not matching:
         raise UsageError(
             "E-UNKNOWN-CLASS",

@@ -18,14 +18,14 @@ class _Brief(Exception):
 
     def add_note(self, note: str) -> None:
         if not note.startswith("-----"):
-            super().add_note(note)
+            super().add_note(printable(note))
 
 
 class UsageError(_Brief, ValueError):
     """A call that cannot work as written. `code` is stable and listed in `docs/errors.md`."""
 
     def __init__(self, code: str, message: str):
-        super().__init__(f"{_cut(message, MESSAGE_LENGTH - len(code) - 3)} [{code}]")
+        super().__init__(_said(message, code))
         self.code = code
 
 
@@ -33,8 +33,22 @@ class UsageTypeError(_Brief, TypeError):
     """A value of a type that an argument cannot take. `code` as in `UsageError`."""
 
     def __init__(self, code: str, message: str):
-        super().__init__(f"{_cut(message, MESSAGE_LENGTH - len(code) - 3)} [{code}]")
+        super().__init__(_said(message, code))
         self.code = code
+
+
+def _said(message: str, code: str) -> str:
+    return f"{_cut(printable(message), MESSAGE_LENGTH - len(code) - 3)} [{code}]"
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what would move a terminal's cursor or change its colours.
+
+    Messages quote names from files, and a file may hold any.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(x if x.isprintable() or x == "\n" else ascii(x)[1:-1] for x in text)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -42,7 +56,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=depth + 1)
+    warnings.warn(printable(message), category, stacklevel=depth + 1)
 
 
 def _is_ours(module: str) -> bool:
@@ -70,12 +84,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`Did you mean "relu"? ` where a near name exists, else an empty string.
 
-    Several names that begin with what was typed are all offered, up to 3.
+    Several names that begin with what was typed are all offered, up to 4.
     """
     known = [k for k in known if isinstance(k, str)]
     typed = str(name).lower()
     begun = [k for k in known if len(typed) > 2 and k.lower().startswith(f"{typed}_")]
-    if 1 < len(begun) <= 3:
+    if 1 < len(begun) <= 4:
         return "Did you mean " + " or ".join(f'"{k}"' for k in sorted(begun)) + "? "
     near = nearest(name, known)
     return f'Did you mean "{near}"? ' if near else ""

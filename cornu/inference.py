@@ -74,6 +74,8 @@ def _told(error: Exception, fn: Callable, given: Sequence[Tensor]) -> Exception:
     """The error in the user's terms."""
     if not given:
         return error
+    if any(t.dtype == "string" for t in given):
+        return _no_text(fn, given)
     if isinstance(error, (UsageError, UsageTypeError)):
         error.args = (_without_probes(str(error)),)
         return error
@@ -88,6 +90,17 @@ def _told(error: Exception, fn: Callable, given: Sequence[Tensor]) -> Exception:
             f"{PROBES[0]} and {PROBES[1]} stand for sizes that are not known yet"
         )
     return error
+
+
+def _no_text(fn: Callable, given: Sequence[Tensor]) -> UsageError:
+    name = getattr(fn, "name", None) or getattr(fn, "__name__", type(fn).__name__)
+    text = next(t for t in given if t.dtype == "string")
+    return UsageError(
+        "E-TEXT",
+        f'{type(fn).__name__ if hasattr(fn, "build") else "the op"} "{name}" cannot compute with '
+        f'the text of "{text.node.name if text.node else text.name}". Make numbers of it first, '
+        "right behind the Input: StringLookup, TextVectorization or Hashing.",
+    )
 
 
 def _without_probes(text: str) -> str:
@@ -144,6 +157,8 @@ def _probe(
         )
         scene = Frame(zip(variables, values, strict=True), key=engine.key(0))
         scene.custom_objects = outer.custom_objects if outer is not None else {}
+        if outer is not None:
+            scene.initial, scene.spend = outer.initial, outer.spend
         scene.probing = True
         scene.strangers = {} if strangers is None else strangers
 

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,11 +66,26 @@ class Variable(Operators):
         self.constraint: Callable | None = None
         if callable(value) and not hasattr(value, "shape"):
             value = _first(value, _known(shape, self.path), dtype or settings.floatx())
-        if isinstance(value, Variable):
-            value = value.value
-        self._value = settled(value, dtype)
+            if isinstance(value, Later):
+                self.shape, self.dtype, self._later = value.shape, value.dtype, value
+                return
+            self._value = value
+        else:
+            self._value = settled(value.value if isinstance(value, Variable) else value, dtype)
         self.shape = tuple(self._value.shape)
         self.dtype = dtype_name(self._value)
+
+    def __getattr__(self, name: str) -> Any:
+        """The cell's value, where it is made only now that somebody wants it (`Later`)."""
+        if name != "_value" or "_later" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        frame = _frame.get()
+        if frame is not None and frame.probing:
+            return engine.np.zeros(self.shape, self.dtype)  # traced: it takes no memory
+        with cells_lock:
+            if "_value" not in self.__dict__:
+                self._value = self._later.made()
+        return self.__dict__["_value"]
 
     @property
     def value(self) -> Any:
@@ -108,10 +123,23 @@ class Variable(Operators):
         """Subtract from the value."""
         return self.assign(self.value - value)
 
+    def adopt(self, value: np.ndarray) -> None:
+        """Set a value of the right shape without copying it; the caller gives the array away."""
+        self._value = value if value.dtype == self.dtype else settled(value, self.dtype)
+
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array of its own."""
         with cells_lock:
             return np.array(self.value)
+
+    def snapshot(self) -> np.ndarray:
+        """The value of this moment, not to be written to; copied only from another device's memory.
+
+        It stays as it is: a later value lies elsewhere, for the engine reuses no memory that is
+        looked at.
+        """
+        with cells_lock:
+            return np.asarray(self.value)
 
     @property
     def ndim(self) -> int:
@@ -150,12 +178,28 @@ class Variable(Operators):
     def __deepcopy__(self, memo: dict) -> "Variable":
         twin = object.__new__(Variable)
         memo[id(self)] = twin
-        twin.__dict__.update(self.__dict__)
-        twin._value = np.array(self._value)
+        twin.__dict__.update(self.__getstate__())
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_value": np.array(self._value)}
+        kept = {**self.__dict__, "_value": np.array(self._value)}
+        kept.pop("_later", None)
+        return kept
+
+
+class Later(NamedTuple):
+    """A first value that is made when it is first asked for; one that is assigned takes its place.
+
+    So a text that describes a large model costs nothing before the model is used.
+    """
+
+    make: Callable
+    shape: tuple[int, ...]
+    dtype: str
+
+    def made(self) -> Any:
+        """The value."""
+        return settled(self.make(self.shape, dtype=self.dtype), self.dtype)
 
 
 def _first(make: Callable, shape: tuple[int, ...], dtype: str) -> Any:
@@ -163,7 +207,23 @@ def _first(make: Callable, shape: tuple[int, ...], dtype: str) -> Any:
     frame = _frame.get()
     if frame is not None and frame.initial is not None:
         return frame.initial(make, shape, dtype)
-    return make(shape, dtype=dtype)
+    return settled(make(shape, dtype=dtype), dtype)
+
+
+TURN = 2**12
+"""What one turn of a loop that is written out counts for in `afford`: a few operations to trace."""
+
+
+def afford(count: float, lasting: bool = False) -> None:
+    """Raise UsageError where a model that is being loaded asks for a table that is too large.
+
+    To be called before anything of `count` numbers is made that follows from the arguments of a
+    layer or metric alone, and is no weight; `lasting` tables are added up. Outside of a load
+    everything can be afforded.
+    """
+    frame = _frame.get()
+    if frame is not None and frame.spend is not None:
+        frame.spend(count, lasting)
 
 
 def _known(shape: Sequence[int] | None, path: str) -> tuple[int, ...]:
@@ -212,7 +272,9 @@ class Frame:
             a Lambda or a loss closes over stands for its value there.
         stand_in: `Tensor -> array` for such a Tensor while only shapes are asked for; or None.
         moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
-        initial: `(make, shape, dtype) -> array`, in place of what initializers make; or None.
+        initial: `(make, shape, dtype) -> array`, in place of what initializers make, an array that
+            nobody else holds; or None.
+        spend: takes count of the numbers that tables hold while a model is loaded; or None.
         probing: whether only shapes are asked for, with made-up sizes for unknown dimensions.
     """
 
@@ -235,6 +297,7 @@ class Frame:
         self.path: tuple[str, ...] = ()
         self.custom_objects: dict[str, Any] = {}
         self.initial: Callable | None = None
+        self.spend: Callable[[float, bool], None] | None = None
         self.moved: dict[int, Any] = {}
         self.placed: dict[int, tuple] = {}
         self.stand_in: Callable | None = None

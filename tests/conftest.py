@@ -1,5 +1,6 @@
 """What holds for every test: nobody's own settings, and no setting left behind by another test."""
 
+import gc
 import os
 import tempfile
 from dataclasses import asdict
@@ -22,3 +23,11 @@ def settings_stay():
     for name, value in before.items():
         if getattr(settings.current(), name) != value:
             settings._set(name, value)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def garbage_is_sought_among_new_things():
+    """What thousands of tests leave, compiled programs above all, is not looked through again."""
+    yield
+    gc.collect()
+    gc.freeze()

@@ -281,7 +281,6 @@ def test_round_trip_through_json():
         (activations.relu, "relu"),
         (np.array([[1, 2]], "int32"), None),
     ],
-    ids=str,
 )
 def test_plain_forms(value: Any, plain: Any):
     found = serialize(value)
@@ -387,7 +386,8 @@ def test_registered_classes_and_functions():
         assert plain["registered_name"] == "mine>Sevens"
         assert isinstance(deserialize(plain), Sevens)
         assert isinstance(initializers.get("mine>Sevens"), Sevens)
-        assert activations.serialize(steep) == "mine>steep"
+        assert activations.serialize(steep)["config"] == "mine>steep"
+        assert activations.deserialize(activations.serialize(steep)) is steep
         assert activations.get("mine>steep") is steep
     finally:
         for name in ("mine>Sevens", "mine>steep"):

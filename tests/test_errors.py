@@ -56,7 +56,6 @@ def function():
         (object(), "an object of class object"),
         ("x" * 100, "'" + "x" * 58 + "…"),
     ],
-    ids=str,
 )
 def test_values_are_shown_in_short(value: Any, expected: str):
     assert shown(value) == expected

@@ -19,6 +19,14 @@ def test_readme_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "digits.keras").exists()
 
 
+def test_the_page_of_files_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "files.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    exec(compile(block, "files.md", "exec"), {"__name__": "files"})
+    assert (tmp_path / "old.h5").exists()
+
+
 def test_links_point_to_files():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):

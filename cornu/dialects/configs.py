@@ -11,7 +11,9 @@ from typing import Any
 from cornu.dialects import generations
 from cornu.dialects.merging import merging
 from cornu.dialects.table import modern_config, table
+from cornu.dialects.theano import as_theano
 from cornu.errors import UsageError, shown
+from cornu.layers import Layer
 
 Plain = dict[str, Any]
 
@@ -74,7 +76,10 @@ def _names_anywhere(plain: Any, names: set[str]) -> bool:
 
 
 def modern_model(
-    config: Mapping[str, Any], generation: str | None = None, data_format: str | None = None
+    config: Mapping[str, Any],
+    generation: str | None = None,
+    data_format: str | None = None,
+    backend: str | None = None,
 ) -> Plain:
     """Today's config of the model that an old one describes: class name and config.
 
@@ -83,12 +88,13 @@ def modern_model(
         generation: the one that wrote it; read off the config where not given.
         data_format: of layers that do not say theirs, as padding and cropping up to 1.2; that of
             the generation where not given.
+        backend: the one that computed it: with "theano", layers are as they were there.
 
     Raises:
         UsageError: for what no layer of today does, and for anything malformed.
     """
     said = generation or generation_of(config.get("keras_version"), config)
-    return dict(config) if said == "3" else _Reading(said, data_format).model(config)
+    return dict(config) if said == "3" else _Reading(said, data_format, backend).model(config)
 
 
 def modern_optimizer(config: Mapping[str, Any], generation: str) -> Plain:
@@ -107,8 +113,8 @@ def modern_optimizer(config: Mapping[str, Any], generation: str) -> Plain:
 class _Reading:
     """The walk over one model's config, of one generation."""
 
-    def __init__(self, generation: str, data_format: str | None):
-        self.generation, self.data_format = generation, data_format
+    def __init__(self, generation: str, data_format: str | None, backend: str | None):
+        self.generation, self.data_format, self.backend = generation, data_format, backend
 
     # ------------------------------------------------------------ layers and values
 
@@ -134,7 +140,9 @@ class _Reading:
         if self.data_format is not None and "dim_ordering" not in config:
             if table.present_name(name) in SILENT:
                 config = {"data_format": self.data_format, **config}
-        present, found = modern_config(name, config, self.generation)
+        present, found = modern_config(name, config, self.generation, Layer)
+        if self.backend == "theano":
+            present = as_theano(present, found)
         return {"class_name": present, "config": self.values(found)}
 
     def values(self, config: Mapping[str, Any]) -> Plain:
@@ -209,8 +217,8 @@ class _Reading:
         found["layers"] = [self.called(entry, kinds) for entry in config["layers"]]
         calls = {entry.get("name"): entry.get("inbound_nodes") for entry in config["layers"]}
         sources = [_source(place, kinds, calls) for place in config["input_layers"]]
-        found["input_layers"] = sources
-        found["output_layers"] = [_place(place, kinds) for place in config["output_layers"]]
+        outputs = _ends([_place(place, kinds) for place in config["output_layers"]], found)
+        found.update(input_layers=_one_or_all(sources), output_layers=_one_or_all(outputs))
         return found
 
     def called(self, entry: Mapping[str, Any], kinds: Mapping[Any, Any]) -> Plain:
@@ -308,8 +316,20 @@ class _Wiring:
     def model(self, outputs: list, **named: Any) -> Plain:
         """The whole of it."""
         config = {**named, "layers": list(self.entries.values())}
-        config.update(input_layers=self.inputs, output_layers=outputs)
+        outputs = _ends(outputs, config)
+        config.update(input_layers=_one_or_all(self.inputs), output_layers=_one_or_all(outputs))
         return {"class_name": "Functional", "config": config}
+
+
+def _ends(places: list, config: Plain) -> list:
+    """Places of outputs; there, Keras 3 counts the calls of a model with a graph from 1."""
+    kinds = {entry["name"]: entry["class_name"] for entry in config["layers"]}
+    return [[name, call + (kinds[name] == "Functional"), at] for name, call, at in places]
+
+
+def _one_or_all(places: list) -> list:
+    """Places of a model's inputs or outputs: one alone is no list of one."""
+    return places[0] if len(places) == 1 else places
 
 
 def _input_shapes(form: Plain) -> list[list]:
@@ -317,7 +337,9 @@ def _input_shapes(form: Plain) -> list[list]:
     config = form["config"]
     if form["class_name"] == "Functional":
         entries = {entry["name"]: entry for entry in config["layers"]}
-        return [entries[name]["config"]["batch_shape"] for name, _, _ in config["input_layers"]]
+        places = config["input_layers"]
+        places = places if isinstance(places[0], list) else [places]
+        return [entries[name]["config"]["batch_shape"] for name, _, _ in places]
     if form["class_name"] == "Sequential" and config["layers"]:
         return _input_shapes(config["layers"][0])
     if config.get("batch_shape") is not None:

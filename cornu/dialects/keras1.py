@@ -551,6 +551,12 @@ OTHERS: Sequence[Row] = (
         },
     ),
     Row("InputLayer", LAST, rename={"input_dtype": "dtype", "batch_input_shape": "batch_shape"}),
+    Row(
+        "Model",
+        LAST,
+        positional=("input", "output", "name"),
+        rename={"input": "inputs", "output": "outputs"},
+    ),
     Row("any Layer", LAST, drop={"input_dtype": "", "create_input_layer": ""}),
 )
 

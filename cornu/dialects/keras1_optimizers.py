@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cornu.dialects.generations import GENERATIONS
+from cornu.dialects.optimizers import AdagradOuterEpsilon, NadamSlowWarmup, RMSpropOuterEpsilon
 from cornu.dialects.table import Arguments, Row, until
-from cornu.errors import UsageError, shown
 from cornu.optimizers.schedules import InverseTimeDecay
 
 LAST = "1.2"
@@ -51,58 +52,62 @@ def _decaying(rate: float) -> Callable[[Arguments], Arguments]:
         if decay:
             begin_with = found.get("learning_rate", rate)
             found["learning_rate"] = InverseTimeDecay(begin_with, 1, decay)
+        if "schedule_decay" in found:
+            found["class_name"] = SLOW
         return found
 
     return expand
 
 
-def _schedule_decay(value: Any) -> Arguments:
-    if value is not None and abs(value - 0.004) > 1e-6:
-        raise UsageError(
-            "E-OLD-OPTION",
-            f"Nadam(schedule_decay={shown(value)}): today's Nadam has 0.004, and no other.",
-        )
-    return {}
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _optimizer(
-    name: str, rate: float, middle: Sequence[str], defaults: Mapping[str, Any], **more: Any
+    name: str, rate: float, middle: Sequence[str], defaults: Mapping[str, Any], other: str = ""
 ) -> Row:
-    """The row of an optimizer; `middle` are its positional arguments after the rate."""
+    """The row of an optimizer.
+
+    `middle` are its positional arguments after the rate; `other` is the class that has the rule of
+    Keras 1 and 2.
+    """
+    rule = {"class_name": between("1.0", "2.3", other)} if other else {}
     return Row(
         name,
         "2.2",
         positional=("lr", *middle),
         rename={"lr": "learning_rate", "clipnorm": "global_clipnorm"},
+        values={"decay": _as_it_is, "schedule_decay": _as_it_is},
         expand=_decaying(rate),
-        defaults={"learning_rate": until("2.3", rate), **defaults},
-        **more,
+        defaults={"learning_rate": until("2.3", rate), **defaults, **rule},
     )
 
 
+def between(first: str, last: str, value: Any) -> dict[str, Any]:
+    """`value` for these two generations and those between."""
+    place = GENERATIONS.index
+    return dict.fromkeys(GENERATIONS[place(first) : place(last) + 1], value)
+
+
+SLOW = NadamSlowWarmup.__name__
 SQRT = {"epsilon": {"0.3": 1e-6, "1.0": 1e-8, "1.2": 1e-8, "2.0": 1e-8}}
 TINY = {"epsilon": until("2.0", 1e-8)}
 BETAS = ("beta_1", "beta_2", "epsilon")
 
 OPTIMIZERS: Sequence[Row] = (
     _optimizer("SGD", 0.01, ("momentum", "decay", "nesterov"), {}),
-    _optimizer("RMSprop", 0.001, ("rho", "epsilon", "decay"), SQRT),
+    _optimizer("RMSprop", 0.001, ("rho", "epsilon", "decay"), SQRT, RMSpropOuterEpsilon.__name__),
     _optimizer(
         "Adagrad",
         0.01,
         ("epsilon", "decay"),
         {**SQRT, "initial_accumulator_value": until("2.3", 0.0)},
+        AdagradOuterEpsilon.__name__,
     ),
     _optimizer("Adadelta", 1.0, ("rho", "epsilon", "decay"), SQRT),
     _optimizer("Adam", 0.001, (*BETAS, "decay", "amsgrad"), TINY),
     _optimizer("Adamax", 0.002, (*BETAS, "decay"), TINY),
-    _optimizer(
-        "Nadam",
-        0.002,
-        (*BETAS, "schedule_decay"),
-        TINY,
-        split={"schedule_decay": _schedule_decay},
-    ),
+    _optimizer("Nadam", 0.002, (*BETAS, "schedule_decay"), TINY, SLOW),
     *(
         Row(name.lower(), "2.3", is_now=name, apart=True)
         for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")

@@ -113,6 +113,7 @@ ROWS: Sequence[Row] = (
     ),
     Row("LeakyReLU", LAST, positional=("alpha",), rename={"alpha": "negative_slope"}),
     Row("InputLayer", LAST, rename={"batch_input_shape": "batch_shape"}),
+    Row("Model", LAST, positional=("inputs", "outputs", "name")),
     Row("PReLU", LAST, split=begin("alpha")),
     Row("DepthwiseConv2D", LAST, split=begin("depthwise", "bias")),
     Row("SeparableConv2D", LAST, split=begin("depthwise", "pointwise", "bias")),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from cornu import ops
+from cornu import activations, ops
 from cornu.config import OneOf, register_keras_serializable
 from cornu.layers import BatchNormalization, Dot, Layer, UpSampling2D
 
@@ -18,6 +18,7 @@ __all__ = [
     "Cosine",
     "MergedSteps",
     "SampleNormalization",
+    "activation_2",
     "hard_sigmoid_2",
 ]
 
@@ -33,6 +34,11 @@ def hard_sigmoid_2(x: Any) -> Any:
     0.2 is Theano's.
     """
     return ops.clip(x * 0.2 + 0.5, 0.0, 1.0)
+
+
+def activation_2(identifier: Any) -> Any:
+    """`activations.get`, for which "hard_sigmoid" is the one of every generation before 3."""
+    return activations.get(HARD_SIGMOID if identifier == "hard_sigmoid" else identifier)
 
 
 class Cosine(Dot):

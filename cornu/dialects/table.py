@@ -117,8 +117,13 @@ class Table:
         return self.of(known, cls)
 
 
-NEARLY = {"CornerUpSampling2D": "differs by half a step of the output"}
-"""Layers of `dialects.layers` in whose place today's class is taken, with a warning."""
+NEARLY = {
+    "AdagradOuterEpsilon": "adds epsilon under the root",
+    "CornerUpSampling2D": "differs by half a step of the output",
+    "NadamSlowWarmup": "warms up 250 times faster",
+    "RMSpropOuterEpsilon": "adds epsilon under the root",
+}
+"""Classes of older generations in whose place today's class is taken, with a warning."""
 
 UNSURE = {"input_dim"}
 """An option of all layers that a row may claim: of sequences it was the size of a step."""
@@ -252,19 +257,27 @@ def _as_this_class(cls: type, given: Arguments) -> Arguments:
     """The arguments without the name of another class, where this one can stand in for it."""
     found = dict(given)
     other = found.pop("class_name", None)
-    if other in NEARLY:
-        _warn_once(
-            (cls.__name__, other),
-            f"{cls.__name__}() did what cornu.dialects.layers.{other} does today, of which "
-            f"today's {cls.__name__} {NEARLY[other]}.",
-        )
-    elif other is not None:
+    if other is None:
+        return found
+    older: Any = config.classes_named(other)[-1]
+    where = f"{older.__module__}.{other}"
+    if other not in NEARLY:
         raise UsageError(
             "E-OLD-OPTION",
             f"{cls.__name__}() of older generations did with these arguments what {other} does "
-            f"today: use cornu.dialects.layers.{other}.",
+            f"today: use {where}.",
         )
-    return found
+    _warn_once(
+        (cls.__name__, other),
+        f"{cls.__name__}() did what {where} does today, of which today's {cls.__name__} "
+        f"{NEARLY[other]}.",
+    )
+    own: Any = cls
+    return {name: value for name, value in found.items() if not _only_of(older, own, name)}
+
+
+def _only_of(older: Any, cls: Any, name: str) -> bool:
+    return name in older.fields and name not in {*cls.fields, *cls.options}
 
 
 def _retold(
@@ -372,7 +385,7 @@ def _positional(cls: Any) -> list[str]:
     return [p.name for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
 
 
-def made(name: str, *args: Any, **kwargs: Any) -> Any:
+def made(name: str, /, *args: Any, **kwargs: Any) -> Any:
     """An object by the name its class had: `made("TimeDistributedDense", 32)`.
 
     Raises UsageError for a class of no generation, or one that cannot be had any more.
@@ -394,12 +407,15 @@ def made(name: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def modern_config(
-    name: str, given: Mapping[str, Any], generation: str
+    name: str, given: Mapping[str, Any], generation: str, base: type | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Class name and config of today for those of a file of `generation`."""
+    """Class name and config of today for those of a file of `generation`.
+
+    `base` stands for a class that is not the library's: what all of its kind were told is read.
+    """
     present = table.present_name(name)
     classes = config.classes_named(present)
-    cls: Any = classes[-1] if classes else None
+    cls: Any = classes[-1] if classes else base
     known = {*cls.fields, *cls.options} - UNSURE if cls is not None else set()
     found = told(table.of(name, cls), given, known, generation)
     plain = {

@@ -80,7 +80,7 @@ def cast(x: Any, dtype: str) -> Any:
     """`x` in another dtype; `x` itself where it has it already."""
     if isinstance(x, (jax.Array, host.ndarray)) and x.dtype == dtype:
         return x
-    return np.asarray(x, dtype=dtype)
+    return np.asarray(x, dtype=jax.dtypes.canonicalize_dtype(dtype))
 
 
 def put(tree: Any, copy: bool = False) -> Any:

@@ -18,6 +18,7 @@ from cornu.fields import Constraint, Initializer, Regularizer
 from cornu.graph import Node, Tensor
 from cornu.layers import masking
 from cornu.layers.places import Places
+from cornu.layers.saved import Saved
 from cornu.layers.signature import WholeShape, call_signature, map_shapes, plain_shapes
 from cornu.layers.spec import check_input
 from cornu.policy import DTypePolicy
@@ -45,7 +46,7 @@ class _DType:
         layer.__dict__["dtype_policy"] = policy.get(value)
 
 
-class Layer(Places, Configurable):
+class Layer(Places, Saved, Configurable):
     """An op with weights, made from plain values.
 
     Subclasses declare fields, make Variables in `build(input_shape)` and compute in `call(x)`.
@@ -82,7 +83,7 @@ class Layer(Places, Configurable):
     mixes_rows = False  # in inference: whether one row of a batch may influence another
     autocast = True
     input_spec = None
-    declared_shape = None
+    declared_shape = declared_dtype = None
     _nodes: ClassVar[list[Node]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -395,20 +396,6 @@ class Layer(Places, Configurable):
                 f'"{self.name}" has no weights yet: call it on data or build(input_shape) first.',
             )
         return sum(int(np.prod(v.shape)) for v in self.weights)
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Put own values into `store` under "0", "1" …; override to say more."""
-        store.update((str(i), v.numpy()) for i, v in enumerate(self.own_weights()))
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Take own values from `store`. Raises UsageError where they do not fit."""
-        cells = self.own_weights()
-        if len(store) != len(cells):
-            raise UsageError(
-                "E-WEIGHTS", f'"{self.name}" has {len(cells)} variables; the file {len(store)}.'
-            )
-        for i, v in enumerate(cells):
-            v.assign(store[str(i)])
 
     # ---------------------------------------------------------------- losses
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from cornu import ops
-from cornu.config import Convert, custom_object, field, registered_name, serialize
+from cornu import activations, ops
+from cornu.config import Convert, field, serialize
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.fields import Activation as ActivationField
+from cornu.layers import saved_functions
 from cornu.layers.base import Layer
 from cornu.layers.signature import call_signature
+from cornu.registry import function_form, function_of, is_function_form, is_named
 from cornu.regularizers import L1L2
 
 
@@ -92,27 +94,28 @@ class ActivityRegularization(Layer):
 
 
 def _function(value: Any) -> Any:
-    """A function from itself, or from the form in which `Lambda.get_config` wrote its name."""
-    if isinstance(value, Mapping):
-        value = value.get("registered_name") or value.get("config")
+    """A function from itself, or from its name or plain form."""
     if callable(value):
         return value
-    name = str(value)
-    short = name.split(">")[-1]
-    found = custom_object(name) or (getattr(ops, short) if short in ops.__all__ else None)
+    form = value if is_function_form(value) else {"class_name": "function", "config": value}
+    return function_of(form, _own)
+
+
+def _optional_function(value: Any) -> Any:
+    return _function(value) if isinstance(value, str) or is_function_form(value) else value
+
+
+def _own(name: str) -> Any:
+    """An op, or an activation, by its name. Raises UsageError for any other."""
+    found = getattr(ops, name) if name in ops.__all__ else activations.family.members.get(name)
     if found is None:
         raise UsageError(
             "E-LAMBDA",
             f'Lambda needs the function "{name}", which is not known. Pass '
-            f'custom_objects={{"{name}": {short}}}, or register it with '
+            f'custom_objects={{"{name}": {name.split(">")[-1]}}}, or register it with '
             "register_keras_serializable before loading.",
         )
     return found
-
-
-def _optional_function(value: Any) -> Any:
-    named = isinstance(value, (str, Mapping))
-    return _function(value) if named else value
 
 
 class _GivenShape:
@@ -129,7 +132,8 @@ class Lambda(Layer):
     """`function(x, **arguments)`, an expression as a layer. It has no weights.
 
     A function with an argument `mask` or `training` is given the mask of `x`, or the phase.
-    It is saved by its name: a `lambda` has none, so register it, or write `def`, or a Layer.
+    It is saved by its name; a `lambda` has none. What is not registered is given when the model is
+    loaded: `load_model(path, custom_objects={"name of the function or of the layer": function})`.
 
     Args:
         function: takes an array (or a structure of them) and returns one.
@@ -170,42 +174,54 @@ class Lambda(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
+    def unnamed(self) -> dict[str, Any]:
+        """The functions that have no name themselves, by those that a config has for them."""
+        given = {"function": self.function, "mask": self.mask}
+        return {
+            _key(self.name, role): function
+            for role, function in given.items()
+            if callable(function) and not is_named(function)
+        }
+
     def get_config(self) -> dict[str, Any]:
-        """The constructor arguments, functions by their names. Raises UsageError for a lambda."""
+        """The constructor arguments, functions by their names; a lambda by the layer's name."""
         shape = self.__dict__["_given_output_shape"]
         given = {"function": self.function, "output_shape": shape, "mask": self.mask}
-        plain = {n: self._named(v, n) if callable(v) else serialize(v) for n, v in given.items()}
+        plain = {n: _form(v, _key(self.name, n)) for n, v in given.items()}
         return {**super().get_config(), **plain}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Lambda":
-        """A layer from what `get_config` gave. Raises UsageError where it holds code."""
-        for name in ("function", "output_shape", "mask"):
-            value = config.get(name)
-            if isinstance(value, Mapping) and value.get("class_name") == "__lambda__":
-                raise UsageError(
-                    "E-LAMBDA-CODE",
-                    f'Lambda "{config.get("name")}": its {name} is saved as code, which is never '
-                    "run. Make the layer anew from its source, and register the function with "
-                    "register_keras_serializable.",
-                )
-        return super().from_config(config)
+        """A layer from what `get_config` gave.
 
-    def _named(self, function: Any, role: str) -> dict[str, Any]:
-        registered = registered_name(function)
-        name = getattr(function, "__name__", "")
-        if registered is None and not name.isidentifier():
-            raise UsageError(
-                "E-LAMBDA-SAVE",
-                f'Lambda "{self.name}": its {role} is a lambda, which has no name to save it by. '
-                "Write it as a function and register it: @register_keras_serializable() "
-                "def my_function(x): …; or write a Layer with call(self, x).",
-            )
-        return {
-            "class_name": "function",
-            "config": name if name.isidentifier() else registered,
-            "registered_name": registered or name,
-        }
+        Raises UsageError where it needs a function that is not known, by its own name or, among
+        `custom_objects`, by the layer's. Code in a config is never run.
+        """
+        found = {k: v for k, v in config.items() if k not in saved_functions.BESIDE}
+        for role in ("function", "mask", "output_shape"):
+            key = _key(str(config.get("name") or "lambda"), role)
+            found[role] = saved_functions.read(config, role, key, _own)
+        return super().from_config(found)
+
+
+def _key(layer: str, role: str) -> str:
+    """The name under which custom objects have a function that has none itself."""
+    return layer if role == "function" else f"{layer}.{role}"
+
+
+def _form(value: Any, key: str) -> Any:
+    if not callable(value):
+        return serialize(value)
+    form = function_form(value, key)
+    if not isinstance(form, str):
+        return form
+    module = "keras.ops" if getattr(ops, form, None) is value else "builtins"
+    return {
+        "module": module,
+        "class_name": "function",
+        "config": form,
+        "registered_name": "function",
+    }
 
 
 def _argument_names(function: Any) -> tuple[str, ...]:

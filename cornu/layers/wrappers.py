@@ -196,6 +196,7 @@ class SpectralNormalization(Wrapper):
         matrix = engine.np.reshape(kernel, (-1, kernel.shape[-1]))
         still = engine.stop_gradient(matrix)
         right = vector
+        state.afford(state.TURN * self.power_iterations)
         for _ in range(self.power_iterations):
             left = _unit(engine.matmul(right, still.T))
             right = _unit(engine.matmul(left, still))

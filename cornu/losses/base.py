@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from cornu import engine, settings, state, tree
+from cornu import engine, policy, settings, state, tree
 from cornu.config import (
     Configurable,
     Family,
@@ -104,8 +104,11 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 def dtype_of(dtype: Any) -> str:
-    """The dtype's name: `settings.floatx()` for None, a policy's compute dtype for a policy."""
-    return settings.floatx() if dtype is None else str(getattr(dtype, "compute_dtype", dtype))
+    """The dtype's name: `settings.floatx()` for None, a policy's compute dtype for a policy.
+
+    Raises UsageError for a name that is none.
+    """
+    return settings.floatx() if dtype is None else policy.get(dtype).compute_dtype
 
 
 # ---------------------------------------------------------------- reduction

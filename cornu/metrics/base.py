@@ -5,6 +5,7 @@ static shapes, so that it runs the same in a compiled step (under a Frame) and b
 weight 0 count nowhere, not even in counts: a padded batch gives what the batch alone gives.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -110,6 +111,7 @@ class Metric(Configurable):
                 f"a metric's initializer is {', '.join(map(repr, STARTS))} or a function "
                 f"(shape, dtype); got {shown(initializer)}.",
             )
+        state.afford(math.prod(shape), lasting=True)
         start = np.asarray(make(shape, dtype=dtype or self.dtype))
         last = name or f"variable_{len(self._added)}"
         variable = Variable(

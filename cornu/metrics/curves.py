@@ -17,6 +17,7 @@ NAMES = ("true_positives", "false_positives", "true_negatives", "false_negatives
 
 def spread(count: int) -> list[float]:
     """`count` thresholds at equal distances, 0 and 1 not among them."""
+    state.afford(16 * count, lasting=True)
     return [(i + 1) / (count + 1) for i in range(count)]
 
 

@@ -1,14 +1,16 @@
 """`clone_model`: the same architecture with weights of its own."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from cornu import tree
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import Tensor, tensors
-from cornu.layers import Input, InputLayer, Layer
+from cornu.layers import Input, InputLayer, Lambda, Layer
 from cornu.models.model import Model
 from cornu.models.sequential import Sequential
+from cornu.registry import custom_object_scope, function_form
 
 
 def clone_model(
@@ -48,7 +50,20 @@ def clone_model(
 
 
 def _copy(layer: Layer) -> Layer:
-    return type(layer).from_config(layer.get_config())
+    with custom_object_scope(_functions(layer)):
+        return type(layer).from_config(layer.get_config())
+
+
+def _functions(layer: Layer) -> dict[str, Any]:
+    """The user's functions in a layer, by the names that its config has for them."""
+    found: dict[str, Any] = {}
+    for inner in layer.all_layers():
+        for value in vars(inner).values():
+            if isinstance(value, FunctionType) and not isinstance(function_form(value), str):
+                found.setdefault(value.__name__, value)
+        if isinstance(inner, Lambda):
+            found |= inner.unnamed()
+    return found
 
 
 def _cloned(layer: Layer, clone: Callable[[Layer], Layer]) -> Layer:
@@ -70,7 +85,7 @@ def _sequential(model: Sequential, given: Any, clone: Callable[[Layer], Layer]) 
         if len(leaves) != 1 or not isinstance(leaves[0], Tensor):
             raise UsageError("E-CLONE", f"input_tensors must be one Tensor; got {shown(given)}.")
         made.add(_input_of(leaves[0]))
-    elif model._start is not None:
+    elif isinstance(model._start, Tensor):
         made.add(_new_input(model._start))
     for layer in model._stack:
         made.add(_cloned(layer, clone))

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cornu import graph
+from cornu import costs, graph
 from cornu.config import deserialize_inner, serialize
 from cornu.errors import UsageError, shown
 from cornu.graph import Node, Tensor
 from cornu.layers import Layer
 from cornu.models.remaking import ASSUMED, Remaking, saved_op
 from cornu.models.wiring import Call, Wiring, op_name
-from cornu.saving.forms import as_shapes, layer_of, wire_form
+from cornu.saving.forms import as_shapes, begins_itself, layer_of, wire_form
 from cornu.state import Variable
 
 WIRE_MODULES = {"activation": "nn", "crossentropy": "nn", "linalg": "linalg", "nn": "nn"}
@@ -58,8 +58,15 @@ def functional_config(model: Any) -> dict[str, Any]:
         "trainable": model.trainable,
         "layers": [_entry(call, wiring) for call in wiring.calls],
         "input_layers": _mapped(model._graph.inputs, wiring.place),
-        "output_layers": _mapped(model._graph.outputs, wiring.place),
+        "output_layers": _mapped(model._graph.outputs, lambda t: _end(t, wiring)),
     }
+
+
+def _end(tensor: Tensor, wiring: Wiring) -> list:
+    """The place of an output."""
+    name, number, index = wiring.place(tensor)
+    op = next(call.op for call in wiring.calls if call.name == name)
+    return [name, number + begins_itself(op), index]
 
 
 def _mapped(structure: Any, fn: Callable[[Any], Any]) -> Any:
@@ -166,7 +173,8 @@ def functional_from_config(cls: Any, config: Mapping[str, Any]) -> Any:
     missing = {"layers", "input_layers", "output_layers"} - config.keys()
     if missing:
         raise UsageError("E-CONFIG", f"a functional config needs {sorted(missing)}.")
-    made = Remaking(config["layers"]).run()
+    with costs.bounded(config):
+        made = Remaking(config["layers"]).run()
     known = ("layers", "input_layers", "output_layers")
     options = {key: value for key, value in config.items() if key not in known}
     return cls(
@@ -181,14 +189,15 @@ def functional_from_config(cls: Any, config: Mapping[str, Any]) -> Any:
 
 def sequential_config(model: Any) -> dict[str, Any]:
     """The plain form of a Sequential."""
-    start = [] if model._start is None else [wire_form(model._start.node.op)]
+    alone = isinstance(model._start, Tensor)  # several belong to the first layer
+    start = [wire_form(model._start.node.op)] if alone else []
     config = {
         "name": model.name,
         "trainable": model.trainable,
         "dtype": serialize(model.dtype_policy),
         "layers": [*start, *(wire_form(layer) for layer in model._stack)],
     }
-    if model._start is not None:
+    if alone:
         config["build_input_shape"] = list(model._start.shape)
     return config
 
@@ -201,14 +210,18 @@ def sequential_from_config(cls: Any, config: Mapping[str, Any]) -> Any:
     known = ("layers", "build_input_shape")
     options = {k: deserialize_inner(v) for k, v in config.items() if k not in known}
     model = cls(**options)
-    for i, form in enumerate(forms):
-        layer = layer_of(form, f"layer {i}")
-        try:
-            model.add(layer)
-        except Exception as error:
-            error.add_note(f'(layer {i}, "{layer.name}")')
-            raise
-    shape = config.get("build_input_shape")
-    if model._start is None and shape is not None and model._stack:
-        model.build(as_shapes(shape))
+    with costs.bounded(config):
+        for i, form in enumerate(forms):
+            _add(model, layer_of(form, f"layer {i}"), i)
+        shape = config.get("build_input_shape")
+        if model._start is None and shape is not None and model._stack:
+            model.build(as_shapes(shape))
     return model
+
+
+def _add(model: Any, layer: Layer, i: int) -> None:
+    try:
+        model.add(layer)
+    except Exception as error:
+        error.add_note(f'(layer {i}, "{layer.name}")')
+        raise

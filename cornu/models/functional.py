@@ -33,6 +33,11 @@ class Graph:
         _check_names(self.layers)
 
     @property
+    def fed(self) -> "Graph":
+        """The part that is compiled: all of it."""
+        return self
+
+    @property
     def nodes(self) -> list[Node]:
         """All Nodes, those of the inputs first."""
         starts = {t.node.number: t.node for t in self.input_leaves if t.node is not None}

@@ -14,7 +14,9 @@ from cornu.layers import Embedding, Layer
 from cornu.layers.places import NoPlace, Place
 from cornu.models.configs import functional_config, functional_from_config
 from cornu.models.functional import Graph
+from cornu.models.host_prefix import laid_out
 from cornu.models.summary import summarize
+from cornu.saving.archive import compile_config, compile_from
 from cornu.state import Variable
 from cornu.training import loop
 from cornu.training.objective import Objective
@@ -63,7 +65,7 @@ class Model(Layer):
         if (self.inputs is None) != (self.outputs is None):
             raise UsageTypeError("E-GRAPH", "Model(inputs, outputs) needs both, or neither.")
         if self.inputs is not None:
-            self._graph = Graph(self.inputs, self.outputs)
+            self._graph = laid_out(self, self.inputs, self.outputs)
             self.inputs, self.outputs = self._graph.input_leaves, self._graph.output_leaves
             self.built = True
 
@@ -200,6 +202,20 @@ class Model(Layer):
             return functional_from_config(cls, config)
         return super().from_config(config)
 
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the model was built for, as plain data; a graph knows its own."""
+        if self._graph is not None and type(self) is Model:
+            return {"input_shape": None}
+        return super().get_build_config()
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was called with, as plain data; None where it was not called."""
+        return compile_config(self)
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile the model as `get_compile_config` said."""
+        compile_from(self, config)
+
     def to_json(self, **options: Any) -> str:
         """The architecture, without weights, as JSON; `options` go to `json.dumps`."""
         return saving.model_to_json(self, **options)
@@ -208,9 +224,23 @@ class Model(Layer):
         """The same as YAML, which needs PyYAML; `options` go to `yaml.safe_dump`."""
         return saving.model_to_yaml(self, **options)
 
-    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        zipped: bool | None = None,
+    ) -> None:
         """Save the whole model as one file, `.keras` or `.h5`; see `saving.save_model`."""
-        saving.save_model(self, filepath, overwrite, include_optimizer)
+        saving.save_model(self, filepath, overwrite, include_optimizer, zipped)
+
+    def export(self, filepath: Any, format: str = "tf_saved_model", **options: Any) -> None:
+        """Raises UsageError: only the library itself serves its models."""
+        raise UsageError(
+            "E-EXPORT",
+            f"models are not exported to {shown(format)}. Save the whole model, "
+            'model.save("model.keras"), which Keras 3 opens too and can export.',
+        )
 
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
@@ -219,10 +249,17 @@ class Model(Layer):
         saving.save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(
-        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False
+        self,
+        filepath: Any,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        *,
+        backend: str | None = None,
+        data_format: str | None = None,
     ) -> None:
         """Set the weights from a file, all or none; see `saving.load_weights`."""
-        saving.load_weights(self, filepath, skip_mismatch, by_name)
+        origin = {"backend": backend, "data_format": data_format}
+        saving.load_weights(self, filepath, skip_mismatch, by_name, **origin)
 
     # ---------------------------------------------------------------- training
 
@@ -297,7 +334,7 @@ class Model(Layer):
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         class_weight: Mapping[int, float] | Sequence[float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -318,7 +355,7 @@ class Model(Layer):
             callbacks: a `Callback` or a list of them.
             validation_split: last part of the data to judge by, from 0 up to 1.
             validation_data: `(x, y)` or `(x, y, sample_weight)` to judge by.
-            shuffle: whether every epoch has its own order.
+            shuffle: whether every epoch has its own order; "batch" for an order of whole batches.
             class_weight: weight of each class, by index.
             sample_weight: weight of each sample, or of each time step.
             steps_per_epoch: steps of an epoch; all data once by default.
@@ -415,7 +452,7 @@ class Model(Layer):
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, in the order of `input_leaves`."""
-        return self._graph.input_names if self._graph is not None else []
+        return self._graph.fed.input_names if self._graph is not None else []
 
     @property
     def output_names(self) -> list[str]:
@@ -427,7 +464,11 @@ class Model(Layer):
 
     def input_leaves(self) -> list[Tensor]:
         """The Tensors to feed; empty for a model that takes what it is given."""
-        return self._graph.input_leaves if self._graph is not None else []
+        return self._graph.fed.input_leaves if self._graph is not None else []
+
+    def input_structure(self) -> Any:
+        """The same in the structure that `call` takes; None for a model without a graph."""
+        return self._graph.fed.inputs if self._graph is not None else None
 
     def arrange_inputs(self, x: Any) -> Any:
         """What a user passed, in the structure that `call` takes."""
@@ -459,7 +500,7 @@ class Model(Layer):
         """Pairs of an input array and the Embedding that reads it directly."""
         if self._graph is None:
             return []
-        by_tensor = dict(zip(map(id, self._graph.input_leaves), tree.leaves(x), strict=False))
+        by_tensor = dict(zip(map(id, self.input_leaves()), tree.leaves(x), strict=False))
         return [
             (by_tensor[id(t)], node.op)
             for node in self._graph.plan

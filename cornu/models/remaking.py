@@ -13,7 +13,7 @@ from cornu import graph, ops
 from cornu.config import deserialize_inner, snake
 from cornu.errors import UsageError, shown, suggestion
 from cornu.graph import Tensor
-from cornu.saving.forms import check_name, layer_of
+from cornu.saving.forms import begins_itself, check_name, layer_of
 
 ASSUMED = dict.fromkeys(
     [
@@ -113,6 +113,10 @@ class Remaking:
         if "training" in kwargs and "training" not in said:
             if kwargs["training"] is None or kwargs["training"] == ASSUMED.get(kind):
                 del kwargs["training"]
+        if not graph.is_symbolic(args, kwargs):
+            raise UsageError(  # else it would be computed, here and now, as large as it says
+                "E-CONFIG", f'the call of "{call.entry}" reads no output of another layer.'
+            )
         try:
             outputs = made(*args, **kwargs)
         except Exception as error:
@@ -149,9 +153,10 @@ class Remaking:
         return found[index]
 
     def structure(self, places: Any) -> Any:
-        """Tensors in the structure in which their places stand."""
+        """Inputs or outputs of the model, in the structure in which their places stand."""
         if _is_place(places):
-            return self.tensor(places)
+            name, number, index = places
+            return self.tensor([name, number - begins_itself(self.callables.get(name)), index])
         if isinstance(places, Mapping):
             return {key: self.structure(value) for key, value in places.items()}
         if isinstance(places, list):

@@ -10,6 +10,7 @@ from cornu.layers import Input, InputLayer, Layer
 from cornu.layers.places import NoPlace
 from cornu.models.configs import sequential_config, sequential_from_config
 from cornu.models.functional import Graph
+from cornu.models.host_prefix import laid_out
 from cornu.models.model import Model
 
 
@@ -35,7 +36,7 @@ class Sequential(Model):
         dtype: Any = None,
     ):
         self._stack: list[Layer] = []
-        self._start: Tensor | None = None
+        self._start: Any = None  # the Tensor to begin at, or a list of several
         self._end: Any = None
         self._laid_out: Graph | None = None
         super().__init__(name=name or "", trainable=trainable, dtype=dtype)
@@ -62,7 +63,7 @@ class Sequential(Model):
     def _graph(self) -> Graph | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The graph from input to output, once the input's shape is known."""
         if self._laid_out is None and self._start is not None and self._stack:
-            self._laid_out = Graph(self._start, self._end)
+            self._laid_out = laid_out(self, self._start, self._end)
         return self._laid_out
 
     @property
@@ -70,7 +71,7 @@ class Sequential(Model):
         """The Tensors to feed. Raises UsageError before they are known."""
         if self._start is None:
             raise self._no_place()
-        return [self._start]
+        return tree.leaves(self._start)
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
@@ -99,6 +100,12 @@ class Sequential(Model):
         if cls.__init__ is Sequential.__init__ or "layers" in config:
             return sequential_from_config(cls, config)
         return super().from_config(config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape that the model begins with, as plain data; None where it is not known."""
+        if isinstance(self._start, Tensor):
+            return {"input_shape": list(self._start.shape)}
+        return super().get_build_config()
 
     def add(self, layer: Any) -> None:
         """Put a layer at the end. Raises UsageTypeError for what is no layer."""
@@ -136,15 +143,16 @@ class Sequential(Model):
             if len(leaves) == 1:
                 self._begin(Input(batch_shape=leaves[0].shape, dtype=leaves[0].dtype))
         elif layer.declared_shape is not None:
-            self._begin(Input(batch_shape=layer.declared_shape))
+            self._begin(Input(batch_shape=layer.declared_shape, dtype=layer.declared_dtype))
 
     def _check_name(self, layer: Layer) -> None:
-        taken = {x.name: i for i, x in enumerate(self._stack)}
-        if layer.name in taken:
+        names = [x.name for x in self._stack]
+        if layer.name in names:
+            place = names.index(layer.name)
             raise UsageError(
                 "E-NAMES",
                 f'two layers have the name "{layer.name}": a '
-                f"{type(self._stack[taken[layer.name]]).__name__} at position {taken[layer.name]} "
+                f"{type(self._stack[place]).__name__} at position {place} "
                 f"and a {type(layer).__name__} at position {len(self._stack)}. Names must be "
                 "unique in a model.",
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu import engine, settings, tree
+from cornu import engine, settings, state, tree
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import Tensor, op
 from cornu.state import Variable
@@ -286,6 +286,7 @@ def stack(x: Sequence, axis: int = 0) -> Any:
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list:
     """The parts of `x` along an axis, that axis gone. `num` is accepted for Keras's signature."""
     moved = engine.np.moveaxis(as_array(x), axis, 0)
+    state.afford(state.TURN * moved.shape[0])
     return [moved[i] for i in range(moved.shape[0])]
 
 
@@ -294,6 +295,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     """`x` cut into equal parts, or before each of some indices."""
     where = indices_or_sections
     where = where if isinstance(where, (int, np.integer)) else [int(i) for i in where]
+    state.afford(state.TURN * (where if isinstance(where, int) else len(where)))
     return list(engine.np.split(as_array(x), where, axis))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu import engine, settings
+from cornu import engine, settings, state
 from cornu.errors import UsageError, shown, suggestion
 from cornu.graph import op
 from cornu.ops.array import as_array, as_float, dtype_named, full_like, split, zeros
@@ -124,6 +124,7 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     """`x` cut into parts as equal as can be, the longer ones first, or before each of indices."""
     where = indices_or_sections
     where = where if isinstance(where, (int, np.integer)) else [int(i) for i in where]
+    state.afford(state.TURN * (where if isinstance(where, int) else len(where)))
     return list(engine.np.array_split(as_array(x), where, axis))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from cornu import engine
+from cornu import engine, state
 from cornu.errors import UsageError, shown
 from cornu.graph import op
 from cornu.ops.array import as_array, as_float
@@ -81,6 +81,7 @@ def _ends(n: int, m: int) -> tuple[numpy.ndarray, numpy.ndarray]:
 def _average(x: Any, axis: int, m: int) -> Any:
     """A product with a matrix (n, m) that holds 1 / size within each window."""
     n = x.shape[axis]
+    state.afford(n * m)
     starts, stops = _ends(n, m)
     place = numpy.arange(n)[:, None]
     inside = (place >= starts) & (place < stops)
@@ -90,6 +91,7 @@ def _average(x: Any, axis: int, m: int) -> Any:
 
 def _largest(x: Any, axis: int, m: int) -> Any:
     """Windows side by side, short ones filled with their last element."""
+    state.afford(16 * (x.shape[axis] + m))
     starts, stops = _ends(x.shape[axis], m)
     width = int((stops - starts).max())
     places = numpy.minimum(starts[:, None] + numpy.arange(width), stops[:, None] - 1)

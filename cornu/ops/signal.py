@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu import engine, settings
+from cornu import engine, settings, state
 from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion
 from cornu.graph import Tensor, op
 from cornu.ops.array import as_array, as_float
@@ -89,6 +89,7 @@ def window_values(window: Any, length: int, periodic: bool) -> np.ndarray:
     `periodic` leaves out the last of `length + 1` values, so that copies side by side go on evenly.
     Raises UsageError for an unknown name or a wrong length.
     """
+    state.afford(4 * length)
     if isinstance(window, str):
         if window not in WINDOWS:
             raise UsageError(
@@ -379,6 +380,7 @@ def fold(
     channels = x.shape[1] // places
     # (places * windows, batch, channels), a row for each element of each window
     parts = x.reshape(x.shape[0], channels, -1).transpose(2, 0, 1)
+    state.afford(4 * whole[0] * whole[1])
     cells = np.arange(whole[0] * whole[1]).reshape(whole)
     where = np.concatenate([cells[row, column].reshape(-1) for row in rows for column in columns])
     start = engine.np.zeros((cells.size, x.shape[0], channels), x.dtype)

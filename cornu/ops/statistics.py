@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu import engine
+from cornu import engine, state
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import op
 from cornu.ops.array import as_array, as_arrays, as_float, dtype_named
@@ -227,6 +227,7 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
 @op
 def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
     """Differences of neighbours along an axis, taken `n` times."""
+    state.afford(state.TURN * n)
     return engine.np.diff(as_array(a), n, axis)
 
 

@@ -73,10 +73,14 @@ class RMSprop(Optimizer):
         if self.centered:
             mean = new["average_gradient"] = at.rho * slots["average_gradient"] + at.rest * g
             spread = v - mean * mean
-        step = at.learning_rate * g / engine.np.sqrt(spread + at.epsilon)
+        step = self.scaled(g, spread, at)
         if "momentum" in slots:
             step = new["momentum"] = at.momentum * slots["momentum"] + step
         return p - step, new
+
+    def scaled(self, g: Any, spread: Any, at: SimpleNamespace) -> Any:
+        """The step that is as long everywhere as the rate, on average."""
+        return at.learning_rate * g / engine.np.sqrt(spread + at.epsilon)
 
 
 class Adagrad(Optimizer):
@@ -209,10 +213,13 @@ class Nadam(Optimizer):
     def shared_slots(self) -> dict[str, float]:
         return {"u_product": 1.0}
 
+    def warmed(self, at: SimpleNamespace, step: Any) -> Any:
+        """`u_t`: the momentum of a step, which grows to beta_1."""
+        return at.beta_1 * (1 - 0.5 * engine.np.power(0.96, step))
+
     def once(self, at: SimpleNamespace) -> None:
         at.rest_1, at.rest_2 = 1 - at.beta_1, 1 - at.beta_2
-        now = at.beta_1 * (1 - 0.5 * engine.np.power(0.96, at.step))
-        later = at.beta_1 * (1 - 0.5 * engine.np.power(0.96, at.step + 1))
+        now, later = self.warmed(at, at.step), self.warmed(at, at.step + 1)
         product = self.shared["u_product"].value * now
         self.shared["u_product"].assign(product)
         at.of_m = at.learning_rate * later / (1 - product * later)

@@ -4,19 +4,20 @@
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from cornu import state, tree
+from cornu import costs, state, tree
 from cornu.config import custom_object_scope, deserialize_inner, serialize
 from cornu.errors import UsageError, UsageTypeError, shown, warn
 from cornu.saving.assets import assets_of, place_assets
-from cornu.saving.forms import as_shapes, is_model, layer_of, wire_form
+from cornu.saving.forms import is_model, layer_of, warn_of_lambdas, wire_form
 from cornu.saving.layered import Layered, layered_of, named, place_layered
-from cornu.saving.weights import array_of, assign_all, fit, place_weights, weights_of
+from cornu.saving.older import PRESENT, Origin, rules
+from cornu.saving.weights import assign_all, fit, place_weights, read_all, weights_of
 
 COMPILED = (
     "optimizer",
@@ -30,12 +31,6 @@ COMPILED = (
 )
 """What of `compile`'s arguments is kept."""
 
-WITHOUT_WEIGHTS = 2**32
-"""Most bytes of weights that a config may ask for when no weights come with it."""
-
-SLACK = 2**26
-"""Bytes of weights that a config may ask for beyond those that come with it."""
-
 
 @dataclass
 class Archive:
@@ -45,8 +40,10 @@ class Archive:
         config: the model's class and config as plain data, without how it was compiled.
         weights: path -> array, or `Stored` where it is still in a file.
         names: path of a layer -> its name, for messages.
-        training: "compile_config", and "optimizer" (path -> array) where there was one; or None.
+        training: "compile_config", and where there was one "optimizer" (path -> array) and "names"
+            of those arrays; or None.
         meta: what the file says of itself.
+        origin: where the file is from.
         layered: weights by layer instead of by path, in the layouts that keep them so; or None.
         assets: path -> content of the files that layers keep beside weights: vocabularies.
     """
@@ -57,6 +54,7 @@ class Archive:
     training: dict[str, Any] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     layered: Layered | None = None
+    origin: Origin = PRESENT
     assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -64,16 +62,18 @@ class Archive:
 
 
 def described(model: Any) -> dict[str, Any]:
-    """A model's class, config and how it was compiled, as plain data."""
+    """A model's class, config and how it was compiled, as plain data.
+
+    Warns of functions that have no name to save them by.
+    """
     form = wire_form(model)
-    compiled = _compile_config(model)
+    warn_of_lambdas(model)
+    compiled = serialize(model.get_compile_config())
     return {**form, "compile_config": compiled} if compiled else form
 
 
-def _compile_config(model: Any) -> dict[str, Any] | None:
-    own = getattr(model, "get_compile_config", None)  # an optional method of users' models
-    if own is not None:
-        return serialize(own())
+def compile_config(model: Any) -> dict[str, Any] | None:
+    """How a model was compiled, as plain data; None, with a warning, where it cannot be said."""
     said = getattr(model, "_compiled_with", None)
     if not said:
         return None
@@ -108,7 +108,7 @@ def check_built(model: Any) -> None:
 
 
 def model_to_archive(model: Any, include_optimizer: bool = True, layered: bool = False) -> Archive:
-    """All of a model, copied, its weights by path or by layer.
+    """All of a model as it is now, its weights by path or by layer.
 
     Raises UsageError where it is not built or has no plain form.
     """
@@ -133,7 +133,7 @@ def _optimizer_values(optimizer: Any) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     path = "optimizer"
     while optimizer is not None and getattr(optimizer, "built", False):
-        found.update((f"{path}/vars/{i}", v.numpy()) for i, v in enumerate(optimizer.variables))
+        found.update((f"{path}/vars/{i}", v.snapshot()) for i, v in enumerate(optimizer.variables))
         optimizer, path = getattr(optimizer, "inner_optimizer", None), f"{path}/inner_optimizer"
     return found
 
@@ -154,57 +154,23 @@ def archive_to_model(
         if archive.layered is None:
             place_weights(model, archive.weights, archive.names, fresh=True)
         else:
-            place_layered(model, archive.layered, fresh=True)
+            place_layered(model, archive.layered, fresh=True, origin=archive.origin)
         place_assets(model, archive.assets, archive.names)
         if compile and archive.training:
-            compile_as(model, archive.training)
+            compile_as(model, archive.training, archive.origin, archive.layered)
     return model
 
 
 def model_of(config: Any, known: int | None = None) -> Any:
     """A new model from its plain form; `known` bytes of weights are to be put into it."""
-    budget = Budget(known)
-    with state.within(initial=budget):
+    with costs.bounded(config, known):
         model = layer_of(config, "the model")
         if not is_model(model):
             raise UsageError("E-CONFIG", f"a {type(model).__name__} is a layer, and no model.")
         build = config.get("build_config")
         if not model.built and isinstance(build, Mapping):
-            _build(model, build)
+            model.build_from_config(build)
     return model
-
-
-def _build(model: Any, config: Mapping[str, Any]) -> None:
-    own = getattr(model, "build_from_config", None)  # an optional method of users' models
-    if own is not None:
-        own(config)
-    elif isinstance(config.get("shapes_dict"), Mapping):
-        model.build(**as_shapes(config["shapes_dict"]))
-    elif config.get("input_shape") is not None:
-        model.build(as_shapes(config["input_shape"]))
-
-
-class Budget:
-    """Makes the first values of Variables while a model is loaded, up to a number of bytes.
-
-    With weights to come they are zeros; without, they are what the initializers make.
-    """
-
-    def __init__(self, known: int | None):
-        self.known = known
-        self.most = WITHOUT_WEIGHTS if known is None else known + SLACK
-        self.left = self.most
-
-    def __call__(self, make: Callable, shape: Sequence[int], dtype: str) -> Any:
-        self.left -= math.prod(shape) * 4
-        if self.left < 0:
-            much = "comes without weights" if self.known is None else f"has {self.known} bytes"
-            raise UsageError(
-                "E-FILE-SIZE",
-                f"the config asks for a weight of shape {tuple(shape)}, and more than "
-                f"{self.most} bytes in all, but the file {much}.",
-            )
-        return make(shape, dtype=dtype) if self.known is None else np.zeros(shape, "float32")
 
 
 def _bytes(archive: Archive) -> int:
@@ -213,28 +179,52 @@ def _bytes(archive: Archive) -> int:
     return sum(math.prod(value.shape) * 4 for value in values)
 
 
-def compile_as(model: Any, training: Mapping[str, Any]) -> None:
-    """Compile a model as it was when it was saved, and give the optimizer its state back."""
+def compile_as(
+    model: Any,
+    training: Mapping[str, Any],
+    origin: Origin = PRESENT,
+    layered: Layered | None = None,
+) -> None:
+    """Compile a model as it was when it was saved, and give the optimizer its state back.
+
+    In files of older generations the order of that state follows from the weights, by layer.
+    """
     config = training["compile_config"]
     if not isinstance(config, Mapping):
         raise UsageError("E-CONFIG", f"compile_config must be an object; got {shown(config)}.")
-    own = getattr(model, "compile_from_config", None)  # an optional method of users' models
-    if own is not None:
-        own(config)
-    elif config.get("optimizer") is not None or config.get("loss") is not None:
-        try:
-            said = {k: deserialize_inner(v) for k, v in config.items() if k in COMPILED}
-            model.compile(**said)
-        except (UsageError, UsageTypeError) as error:
-            error.add_note("(to load it without how it was compiled: load_model(…, compile=False))")
-            raise
+    with costs.bounded(config):
+        model.compile_from_config(config)
     if model.optimizer is not None and training.get("optimizer"):
-        _fill_optimizer(model, training["optimizer"])
+        values = training["optimizer"]
+        names = training.get("names") or list(values)
+        _fill_optimizer(model, values, names, origin, layered or {})
 
 
-def _fill_optimizer(model: Any, values: Mapping[str, Any]) -> None:
+def compile_from(model: Any, config: Mapping[str, Any]) -> None:
+    """Compile a model as `compile_config` says. Raises UsageError for what is not known."""
+    if config.get("optimizer") is None and config.get("loss") is None:
+        return
+    try:
+        said = {k: deserialize_inner(v) for k, v in config.items() if k in COMPILED}
+        model.compile(**said)
+    except (UsageError, UsageTypeError) as error:
+        error.add_note("(to load it without how it was compiled: load_model(…, compile=False))")
+        raise
+
+
+def _fill_optimizer(
+    model: Any,
+    values: Mapping[str, Any],
+    names: Sequence[str],
+    origin: Origin,
+    layered: Layered,
+) -> None:
     optimizer = model.optimizer
     optimizer.build(model.trainable_variables)
+    if not origin.present:
+        listed = list(zip(names, values.values(), strict=True))
+        told = rules().slots(model, listed, origin, layered)
+        values = {f"optimizer/vars/{i}": value for i, (_, value) in enumerate(told)}
     cells = optimizer.variables
     found = [values.get(f"optimizer/vars/{i}") for i in range(len(cells))]
     count = sum(path.startswith("optimizer/vars/") for path in values)
@@ -248,4 +238,4 @@ def _fill_optimizer(model: Any, values: Mapping[str, Any]) -> None:
             "shapes (was trainable changed after compile?): it begins afresh."
         )
         return
-    assign_all((cell, array_of(value)) for cell, value in zip(cells, found, strict=True))
+    assign_all(read_all(zip(cells, found, strict=True), fresh=True))

@@ -1,7 +1,8 @@
 """Text in the attributes of HDF5 objects, bounded before it is read.
 
-A list of strings of any length is a list of references into the file. Hostile files let all of
-them name one large string; honest writers never name one twice, and that is what is asked for.
+A string of any length is a reference into a heap of the file. Those are followed here and not by
+the HDF5 library, which can be sent in circles by a damaged heap, and by a hostile one made to give
+one large string many times.
 """
 
 import struct
@@ -9,19 +10,34 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-MOST_ITEMS, MOST_BLOCKS, SMALL = 2**17, 1000, 2**26
+MOST_ITEMS, MOST_BLOCKS = 2**17, 1000
 REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])
 CONTINUATION, ATTRIBUTE = 0x10, 0x0C
 
 
-def text(item: Any, name: str) -> str | None:
-    """A string attribute, or None where there is none. Raises ValueError for anything else."""
+def text(item: Any, name: str, file: BinaryIO, size: int) -> str | None:
+    """A string attribute, or None where there is none. Raises ValueError for anything else.
+
+    `file` is what `item` was opened from, of `size` bytes.
+    """
     if name not in item.attrs:
         return None
     kept = item.attrs.get_id(name)
-    if kept.shape != () or kept.dtype.kind not in "OS":
+    if kept.shape != () or kept.dtype.kind not in "OS" or kept.dtype.itemsize > size:
         raise ValueError(f'the attribute "{name}" is no text')
-    return _decoded(item.attrs[name], name)
+    if kept.dtype.kind == "S":
+        return _decoded(item.attrs[name])
+    return _decoded(_strings(item, name, 1, file, size)[0])
+
+
+def number(item: Any, name: str) -> int | None:
+    """An attribute that is a number of things, or None. Raises ValueError for anything else."""
+    if name not in item.attrs:
+        return None
+    kept = item.attrs.get_id(name)
+    if kept.shape != () or kept.dtype.kind not in "iu" or not 0 <= item.attrs[name] <= MOST_ITEMS:
+        raise ValueError(f'the attribute "{name}" is no number from 0 to {MOST_ITEMS}')
+    return int(item.attrs[name])
 
 
 def texts(item: Any, name: str, file: BinaryIO, size: int) -> list[str] | None:
@@ -48,39 +64,76 @@ def _piece(item: Any, name: str, file: BinaryIO, size: int) -> list[str]:
     if kept.shape is None or len(kept.shape) != 1 or kept.dtype.kind not in "OS":
         raise ValueError(f'the attribute "{name}" is no list of strings')
     count = kept.shape[0]
-    if count > MOST_ITEMS or kept.dtype.kind == "S" and count * kept.dtype.itemsize > size:
+    if count > MOST_ITEMS or count * kept.dtype.itemsize > size:
         raise ValueError(f'the attribute "{name}" declares more than the file can hold')
-    if kept.dtype.kind == "O" and count > 1 and count * size > SMALL:
-        _check_distinct(item, name, count, file, size)
-    return [_decoded(value, name) for value in item.attrs[name]]
+    if kept.dtype.kind == "S":
+        return [_decoded(value) for value in item.attrs[name]]
+    return [_decoded(value) for value in _strings(item, name, count, file, size)]
 
 
-def _decoded(value: Any, name: str) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
-    if not isinstance(value, str):
-        raise ValueError(f'the attribute "{name}" holds {type(value).__name__}, and no text')
-    value.encode("utf-8")  # h5py keeps bytes that are no UTF-8 as surrogates
-    return value
+def _decoded(value: bytes) -> str:
+    return value.decode("utf-8").rstrip("\0")
 
 
-def _check_distinct(item: Any, name: str, count: int, file: BinaryIO, size: int) -> None:
-    """Raise ValueError where an attribute names one string twice."""
-    from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
+# ---------------------------------------------------------------- strings of any length
 
+
+def _strings(item: Any, name: str, count: int, file: BinaryIO, size: int) -> list[bytes]:
+    """The strings of an attribute, each from the heap of the file that its reference names."""
     place = file.tell()
     try:
-        raw = _raw(file, h5o.get_info(item.id).addr, name, size)
-    except struct.error:
-        raw = None
+        raw = _raw(file, address_of(item), name, size)
+        if raw is None or len(raw) < count * REFERENCE.itemsize:
+            raise ValueError(f'the attribute "{name}" lies where no model has it')
+        return _from_heaps(np.frombuffer(raw, REFERENCE, count), name, file, size)
+    except struct.error as error:
+        raise ValueError(f'the attribute "{name}" lies where no model has it') from error
     finally:
         file.seek(place)
-    if raw is None or len(raw) < count * REFERENCE.itemsize:
-        raise ValueError(f'the attribute "{name}" lies where no model has it')
-    references = np.frombuffer(raw, REFERENCE, count)
-    full = references[references["length"] > 0]
-    if len(np.unique(full[["address", "index"]])) < len(full):
+
+
+def _from_heaps(references: np.ndarray, name: str, file: BinaryIO, size: int) -> list[bytes]:
+    heaps: dict[int, dict[int, bytes]] = {}
+    found = []
+    for length, address, index in references.tolist():
+        if address not in heaps and length:
+            heaps[address] = _heap(file, address, size)
+        string = heaps[address].get(index) if length else b""
+        if string is None or len(string) < length:
+            raise ValueError(f'the attribute "{name}" names a string that is not there')
+        found.append(string[:length])
+    if sum(map(len, found)) > size:
         raise ValueError(f'the attribute "{name}" names a string twice')
+    return found
+
+
+def _heap(file: BinaryIO, address: int, size: int) -> dict[int, bytes]:
+    """The objects of a global heap by number."""
+    if address + 16 > size:
+        raise ValueError("a text lies behind the end of the file")
+    file.seek(address)
+    mark, version, length = struct.unpack("<4sB3xQ", file.read(16))
+    if mark != b"GCOL" or version != 1 or address + length > size:
+        raise ValueError("a text lies in no heap")
+    block, found, place = file.read(length - 16), {}, 0
+    while place + 16 <= len(block):
+        index, length = struct.unpack_from("<H6xQ", block, place)
+        if index == 0:  # the rest is free
+            break
+        found[index] = block[place + 16 : place + 16 + length]
+        place += 16 + -(-length // 8) * 8
+    return found
+
+
+def address_of(item: Any) -> int:
+    """Where an object lies in its file.
+
+    `h5o.get_info` would tell it too, but walks through all names of a group meanwhile, and never
+    ends where a damaged file has them in a circle.
+    """
+    from h5py import h5g  # pyright: ignore[reportAttributeAccessIssue]
+
+    return h5g.get_objinfo(item.id).objno[0]
 
 
 def _raw(file: BinaryIO, address: int, name: str, size: int) -> bytes | None:

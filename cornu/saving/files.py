@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -44,8 +45,9 @@ def opened(path: Any) -> Iterator[BinaryIO]:
         descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         raise missing(name) from None
-    except OSError as error:
-        raise ModelFileError(name, None, f"cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero
+        why = getattr(error, "strerror", None) or error
+        raise ModelFileError(name, None, f"cannot be read: {why}.") from error
     kind = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(kind):
         os.close(descriptor)
@@ -53,6 +55,58 @@ def opened(path: Any) -> Iterator[BinaryIO]:
         raise ModelFileError(name, None, f"is {what}; a model is one file.")
     with os.fdopen(descriptor, "rb") as file:
         yield file
+
+
+class Part(io.RawIOBase):
+    """A part of an open file, as a file: `size` bytes from `begin`, or all to the file's end."""
+
+    def __init__(self, file: BinaryIO, begin: int, size: int | None = None):
+        self.file, self.begin, self.size = file, begin, size
+        self.place = 0
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        view = view if self.size is None else view[: max(self.size - self.place, 0)]
+        self.file.seek(self.begin + self.place)
+        count = self.file.readinto(view)  # pyright: ignore[reportAttributeAccessIssue]
+        self.place += count
+        return count
+
+    def write(self, data: Any) -> int:
+        self.file.seek(self.begin + self.place)
+        count = self.file.write(data)
+        self.place += count
+        return count
+
+    def flush(self) -> None:
+        if not self.file.closed:
+            self.file.flush()
+
+    def truncate(self, size: int | None = None) -> int:
+        size = self.place if size is None else size
+        self.file.truncate(self.begin + size)
+        return size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset += self.place
+        elif whence == io.SEEK_END:
+            there = max(self.file.seek(0, io.SEEK_END) - self.begin, 0)
+            offset += there if self.size is None else self.size
+        self.place = offset
+        return offset
+
+    def tell(self) -> int:
+        return self.place
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return self.size is None
+
+    def seekable(self) -> bool:
+        return True
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -102,7 +156,7 @@ def write_together(
         for path, write in files:
             target = Path(os.path.realpath(path))  # a link stays one; what it names is replaced
             temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}")
-            with open(temporary, "xb") as file:
+            with open(temporary, "x+b") as file:
                 made.append((temporary, target))
                 write(file)
                 file.flush()

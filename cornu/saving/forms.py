@@ -7,9 +7,19 @@ that the user has given: a file can name nothing else.
 from collections.abc import Mapping
 from typing import Any
 
-from cornu.config import class_of, classes_named, custom_object, known_classes, serialize, wrapped
-from cornu.errors import UsageError, UsageTypeError, shown, suggestion
-from cornu.layers import Layer
+from cornu.config import (
+    class_of,
+    classes_named,
+    custom_object,
+    known_classes,
+    serialize,
+    wrapped,
+)
+from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion, warn
+from cornu.layers import Lambda, Layer
+from cornu.layers.saved import as_shapes as as_shapes
+from cornu.registry import is_foreign, own_form
+from cornu.saving.quantized import as_float
 
 
 def is_model(layer: Any) -> bool:
@@ -22,43 +32,35 @@ def is_functional(layer: Any) -> bool:
     return type(layer) in classes_named("Model") and layer._graph is not None
 
 
+def begins_itself(layer: Any) -> bool:
+    """Whether a layer is a model whose own graph counts as its first call where outputs are named.
+
+    So Keras 3 has it of functional models, and of nothing else.
+    """
+    graph = getattr(layer, "_graph", None) if is_model(layer) else None
+    return graph is not None and not isinstance(layer, tuple(classes_named("Sequential")))
+
+
 def wire_form(layer: Layer) -> dict[str, Any]:
     """A layer's class and config as Keras 3 writes them, with the shapes it was built for."""
     form = wrapped(layer)
     if is_functional(layer):
         form["module"], form["class_name"] = "keras.src.models.functional", "Functional"
         form["registered_name"] = "Functional"
-    build = _build_config(layer)
+    build = serialize(layer.get_build_config())
     if build:
         form["build_config"] = build
     return form
 
 
-def _build_config(layer: Any) -> dict[str, Any] | None:
-    """The shapes that a layer was built for, where they are known."""
-    if is_functional(layer):
-        return {"input_shape": None}
-    own = getattr(layer, "get_build_config", None)  # an optional method of users' layers
-    if own is not None:
-        return serialize(own())
-    if not layer.built or not layer.variables:
-        return None
-    nodes = layer.__dict__.get("_nodes", ())
-    if nodes and len(nodes[0].args) == 1 and not nodes[0].kwargs:
-        return {"input_shape": shapes(nodes[0].args[0])}
-    args, kwargs = layer.__dict__.get("_built_for", ((), {}))
-    if kwargs:
-        return {"shapes_dict": serialize(kwargs)}
-    return {"input_shape": serialize(args[0])} if args and args[0] is not None else None
-
-
-def shapes(structure: Any) -> Any:
-    """The shapes of a Tensor, or of all in a structure, as lists."""
-    if isinstance(structure, Mapping):
-        return {key: shapes(value) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        return [shapes(value) for value in structure]
-    return list(structure.shape)
+def warn_of_lambdas(model: Any) -> None:
+    """Tell which `Lambda` layers have a function that must be given again when they are loaded."""
+    names = [name for x in model.all_layers() if isinstance(x, Lambda) for name in x.unnamed()]
+    if names:
+        warn(
+            f"the function of the Lambda {listed(names)} is a lambda, which has no name and is not "
+            f'saved. Give it when the model is loaded: custom_objects={{"{names[0]}": function}}.'
+        )
 
 
 def layer_of(form: Any, place: str) -> Layer:
@@ -68,13 +70,17 @@ def layer_of(form: Any, place: str) -> Layer:
     """
     if not isinstance(form, Mapping) or not isinstance(form.get("config"), Mapping):
         raise UsageError("E-CONFIG", f'{place} must have "class_name" and "config".')
+    form = own_form(form)
     cls = _class(form, place)
     if not (isinstance(cls, type) and issubclass(cls, Layer)):
         raise UsageError("E-CONFIG", f"{place}: {shown(cls)} is no layer.")
     config = form["config"]
     check_name(config.get("name"), place)
     try:
-        return cls.from_config(config)
+        layer = cls.from_config(as_float(config))
+        if cls.build_from_config is not Layer.build_from_config and not is_model(layer):
+            layer.build_from_config(form.get("build_config"))
+        return layer
     except (UsageError, UsageTypeError) as error:
         error.add_note(f'(in {place}: {cls.__name__} "{config.get("name")}")')
         raise
@@ -86,16 +92,14 @@ def is_model_class(cls: type) -> bool:
 
 
 def _class(form: Mapping[str, Any], place: str) -> Any:
-    name, module = form.get("class_name"), form.get("module")
-    registered = form.get("registered_name")
+    name, registered = form.get("class_name"), form.get("registered_name")
     if not isinstance(name, str) or not isinstance(registered, str | None):
         raise UsageError("E-CONFIG", f"{place}: class_name must be a string; got {shown(name)}.")
-    foreign = registered is not None and ">" in registered
     found = custom_object(registered or name)
-    if found is None and not foreign:
+    if found is None and not is_foreign(form):
         name = "Model" if name == "Functional" else name
         if custom_object(name) is not None or classes_named(name):
-            found = class_of(name, module, registered)
+            found = class_of({**form, "class_name": name})
     if found is None:
         raise UsageError(
             "E-UNKNOWN-CLASS",
@@ -114,14 +118,3 @@ def check_name(name: Any, place: str) -> None:
         raise UsageError("E-NAME", f"{place}: a name must be a string; got {shown(name)}.")
     if not name.isprintable() or "/" in name or "\\" in name or name in (".", ".."):
         raise UsageError("E-NAME", f"{place}: {ascii(name)} cannot be the name of a layer.")
-
-
-def as_shapes(plain: Any) -> Any:
-    """Shapes, or a structure of them, from lists as JSON has them."""
-    if isinstance(plain, Mapping):
-        return {key: as_shapes(value) for key, value in plain.items()}
-    if isinstance(plain, list) and any(isinstance(item, (list, Mapping)) for item in plain):
-        return [as_shapes(item) for item in plain]
-    if not isinstance(plain, list) or not all(isinstance(d, int | None) for d in plain):
-        raise UsageError("E-CONFIG", f"a shape must be a list of sizes; got {shown(plain)}.")
-    return tuple(plain)

@@ -5,9 +5,9 @@ one reader of HDF5. It follows hard links only, opens nothing outside the file, 
 array declares with what is stored before any of it is read.
 """
 
-import hashlib
 import io
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from cornu.saving.attributes import text, texts
+from cornu.saving.attributes import address_of, number, text, texts
 from cornu.saving.files import ModelFileError
 from cornu.saving.weights import Stored
 
@@ -33,13 +33,15 @@ class Content:
     Attributes:
         weights: path -> array, still unread.
         names: path of a layer -> its name.
-        legacy: whether this is the layout of whole models before `.keras`.
+        legacy: whether this is the layout of whole models before `.keras`, or an older one.
+        numbered: whether layers and arrays have numbers and no names, as in Keras 0.
         said: for such a file, path of a group -> its texts, by the names of attributes.
     """
 
     weights: dict[str, Stored] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     legacy: bool = False
+    numbered: bool = False
     said: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -101,7 +103,8 @@ class _Walk:
     def over(self, file: Any) -> Content:
         """All arrays, names and texts."""
         marks = ("model_config", "layer_names", "layer_names0")
-        self.content.legacy = any(mark in file.attrs for mark in marks)
+        self.content.numbered = not any(mark in file.attrs for mark in marks) and _numbered(file)
+        self.content.legacy = self.content.numbered or any(mark in file.attrs for mark in marks)
         todo: list[tuple[str, Any]] = [("", file)]
         while todo:
             where, group = todo.pop()
@@ -123,14 +126,14 @@ class _Walk:
             raise self.bad(where, "is nested too deep.")
         if where == "vars" or where.endswith("/vars"):
             layer = where.removesuffix("vars").removesuffix("/")
-            self.content.names[layer] = _text(group, "name") or where
+            self.content.names[layer] = self.text(where, group, "name") or where
         if self.content.legacy:
             self.content.said[where] = self.said(where, group)
         found = []
         for name in group:
             below = f"{where}/{name}" if where else name
             if not name.isprintable() or name in (".", "..") or len(name) > 1024:
-                raise self.bad(ascii(below), "has a name that cannot be used.")
+                raise self.bad(ascii(below)[:200], "has a name that cannot be used.")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise self.bad(below, "is a link. Weights must lie in the file itself.")
             item = group[name]
@@ -146,8 +149,11 @@ class _Walk:
     def said(self, where: str, group: Any) -> dict[str, Any]:
         """The texts that a group carries; together they are no longer than the file."""
         try:
-            found: dict[str, Any] = {name: text(group, name) for name in TEXTS}
-            found |= {name: texts(group, name, self.file, self.size) for name in LISTS}
+            found: dict[str, Any] = {n: text(group, n, self.file, self.size) for n in TEXTS}
+            if self.content.numbered:
+                found |= _numbers(where, group)
+            else:
+                found |= {name: texts(group, name, self.file, self.size) for name in LISTS}
         except ValueError as error:
             raise self.bad(where or "/", f"{str(error)[:200]}.") from error
         found = {name: value for name, value in found.items() if value is not None}
@@ -156,11 +162,16 @@ class _Walk:
             raise self.bad(where or "/", "declares more text than the file can hold.")
         return found
 
+    def text(self, where: str, item: Any, name: str) -> str | None:
+        """A string attribute, or None."""
+        try:
+            return text(item, name, self.file, self.size)
+        except ValueError as error:
+            raise self.bad(where or "/", f"{str(error)[:200]}.") from error
+
     def visit(self, where: str, item: Any) -> None:
         """Count an object, and refuse one that is met again."""
-        from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
-
-        address = h5o.get_info(item.id).addr
+        address = address_of(item)
         if address in self.seen:
             raise self.bad(where, "is in the file twice, or in a circle.")
         self.seen.add(address)
@@ -194,14 +205,15 @@ class _Walk:
     def dtype(self, where: str, dataset: Any) -> str:
         """The dtype's name, if it is one of numbers."""
         kind = dataset.dtype
-        if _text(dataset, "dtype") == BFLOAT16 and kind.kind == "V" and kind.itemsize == 2:
+        short = kind.kind == "V" and kind.itemsize == 2
+        if short and self.text(where, dataset, "dtype") == BFLOAT16:
             return "float32"
         if kind.kind not in "fiub" or kind.itemsize > 8 or kind.subdtype is not None:
             raise self.bad(where, f"holds {kind}, and not numbers.")
         return str(kind.newbyteorder("="))
 
     def reader(self, where: str, dataset: Any, dtype: str) -> Callable[[], np.ndarray]:
-        """A function that reads the array and holds it against its SHA-256."""
+        """A function that reads the array and holds it against its checksum."""
 
         def read() -> np.ndarray:
             try:
@@ -210,8 +222,8 @@ class _Walk:
                 reason = _damage(error, self.size)
                 raise self.bad(where, reason, "E-FILE-DAMAGED") from error
             value = np.asarray(value)
-            digest = _text(dataset, "sha256")
-            if digest and digest != digest_of(value):
+            wanted = self.text(where, dataset, "crc32")
+            if wanted and wanted != checksum(value):
                 raise self.bad(
                     where,
                     "is damaged: its numbers do not have the checksum they were saved with. "
@@ -223,25 +235,47 @@ class _Walk:
         return read
 
 
-def digest_of(value: np.ndarray) -> str:
-    """SHA-256 of an array's bytes, little-endian, in C order."""
+GRAPH = "graph"
+"""The group that holds all arrays of a Graph of Keras 0."""
+
+
+def _numbered(file: Any) -> bool:
+    """Whether a file has the marks of Keras 0: of a Sequential, or of a Graph."""
+    import h5py
+
+    if "nb_layers" in file.attrs:
+        return True
+    if not isinstance(file.get(GRAPH, getlink=True), h5py.HardLink):
+        return False
+    group = file[GRAPH]
+    return isinstance(group, h5py.Group) and "nb_params" in group.attrs
+
+
+def _numbers(where: str, group: Any) -> dict[str, list[str]]:
+    """Names of what a group counts. Raises ValueError where it has not as many."""
+    layers, arrays = number(group, "nb_layers"), number(group, "nb_params")
+    if layers is None and not where:
+        return {"layer_names": [GRAPH]}
+    for name, size in (("nb_layers", layers), ("nb_params", arrays)):
+        if size is not None and size > len(group):
+            raise ValueError(f'the attribute "{name}" says {size}, where {len(group)} are')
+    found = {"layer_names": layers, "weight_names": arrays}
+    kinds = {"layer_names": "layer", "weight_names": "param"}
+    return {
+        name: [f"{kinds[name]}_{i}" for i in range(size)]
+        for name, size in found.items()
+        if size is not None
+    }
+
+
+def checksum(value: np.ndarray) -> str:
+    """CRC-32 of an array's bytes, little-endian, in C order."""
     little = value.astype(value.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(np.ascontiguousarray(little).data.cast("B")).hexdigest()
+    plain = np.ascontiguousarray(little).reshape(-1).view("uint8")
+    return f"{zlib.crc32(plain.data):08x}"
 
 
 def widened(value: np.ndarray) -> np.ndarray:
     """The 16 bits of bfloat16 as float32: they are the upper half."""
     bits = np.ascontiguousarray(value).view("<u2").astype("<u4") << 16
     return bits.view("<f4").reshape(value.shape)
-
-
-def _text(item: Any, name: str) -> str | None:
-    """A short string attribute, or None."""
-    if name not in item.attrs:
-        return None
-    kept = item.attrs.get_id(name)
-    if kept.shape != () or kept.dtype.kind not in "OS" or kept.get_storage_size() > 4096:
-        return None
-    value = item.attrs[name]
-    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return value if isinstance(value, str) and len(value) <= 4096 else None

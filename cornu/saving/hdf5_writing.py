@@ -1,42 +1,109 @@
-"""Writing weights as HDF5 in the layout of Keras 3: groups by path, a dataset for each Variable."""
+"""Writing weights as HDF5 in the layout of Keras 3: groups by path, a dataset for each Variable.
+
+Arrays go from where they lie into the file; they are not put together in memory before.
+"""
 
 import io
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from cornu.saving.hdf5 import BFLOAT16, digest_of
+from cornu.saving.hdf5 import BFLOAT16, checksum
 
 LAYOUT = "3.15.1"
 """The version of Keras whose layouts are written."""
 
 
-def to_hdf5(
-    weights: Mapping[str, Any], names: Mapping[str, str], digests: bool = False
-) -> memoryview:
-    """The content of a file with these arrays by path, and the layers' names by path.
+def write_hdf5(
+    weights: Mapping[str, Any], names: Mapping[str, str], out: BinaryIO, checked: bool = True
+) -> None:
+    """Write arrays by path, and the names of layers by path, into an empty open file.
 
-    With `digests` every array carries its SHA-256. The file is made in memory, for the HDF5 library
-    does not survive a full disk.
+    `checked` arrays carry a checksum each. Raises OSError where the disk says no.
     """
-    import h5py
-
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
+    with hdf5_file(out) as file:
         for path, name in names.items():
             file.create_group(f"{path}/vars" if path else "vars").attrs["name"] = name
-        for path, value in weights.items():
-            write_array(file, path, np.asarray(value), digests)
-    return image.getbuffer()
+        write_arrays(file, list(weights.items()), checked)
 
 
-def write_array(file: Any, path: str, value: np.ndarray, digests: bool) -> None:
-    """Write an array into an open file or group; with `digests` it carries its SHA-256."""
-    short = str(value.dtype) == BFLOAT16
-    plain = value.view("V2") if short else value
-    dataset = file.create_dataset(path, data=plain)
-    if short:
-        dataset.attrs["dtype"] = BFLOAT16
-    if digests:
-        dataset.attrs["sha256"] = digest_of(plain)
+@contextmanager
+def hdf5_file(out: BinaryIO) -> Iterator[Any]:
+    """An HDF5 file written straight into an empty open file. Raises what writing there raised."""
+    import h5py
+
+    sink = _Sink(out)
+    try:
+        with h5py.File(sink, "w") as file:
+            yield file
+    except Exception as error:
+        raise sink.failure or error from None
+    if sink.failure:
+        raise sink.failure
+
+
+def write_arrays(group: Any, values: Sequence[tuple[str, Any]], checked: bool) -> None:
+    """Write arrays by path into an open file or group, with checksums made beside the writing."""
+    with ThreadPoolExecutor(2) as pool:
+        written = []
+        for path, value in values:
+            value = np.asarray(value)
+            short = str(value.dtype) == BFLOAT16
+            plain = value.view("V2") if short else value
+            dataset = group.create_dataset(path, data=plain)
+            if short:
+                dataset.attrs["dtype"] = BFLOAT16
+            if checked:
+                written.append((dataset, pool.submit(checksum, plain)))
+        for dataset, found in written:
+            dataset.attrs["crc32"] = np.bytes_(found.result())
+
+
+class _Sink(io.RawIOBase):
+    """A file for the HDF5 library, which does not survive a full disk: it never hears of one.
+
+    Attributes:
+        failure: what the first failing write raised; nothing is written from then on.
+    """
+
+    def __init__(self, out: BinaryIO):
+        self.out = out
+        self.failure: BaseException | None = None
+
+    def write(self, data: Any) -> int:
+        if self.failure is None:
+            try:
+                self.out.write(data)
+            except BaseException as error:
+                self.failure = error
+        return len(data)
+
+    def flush(self) -> None:
+        if self.failure is None:
+            try:
+                self.out.flush()
+            except BaseException as error:
+                self.failure = error
+
+    def truncate(self, size: int | None = None) -> int:
+        if self.failure is None:
+            try:
+                self.out.truncate(size)
+            except BaseException as error:
+                self.failure = error
+        return size or 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self.out.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.out.tell()
+
+    def readinto(self, data: Any) -> int:
+        return self.out.readinto(data)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def seekable(self) -> bool:
+        return True

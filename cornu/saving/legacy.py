@@ -2,42 +2,43 @@
 
 The model's config and how it was compiled are texts at the root; weights lie in a group for each
 layer, whose attribute says their order. What older generations say in other words is put into the
-words of the present one by the rules in `translations`, before anything is made of it.
+words of the present one by the rules for old files, before anything is made of it. Files of weights
+of Keras 0, with numbers in the place of names, are read here too.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from cornu import ops
 from cornu.config import snake
-from cornu.errors import UsageError, shown
-from cornu.saving.archive import COMPILED, Archive
+from cornu.errors import UsageError
+from cornu.saving.archive import Archive
+from cornu.saving.compiled import compile_config
 from cornu.saving.files import ModelFileError
 from cornu.saving.hdf5 import Content, stored_content
 from cornu.saving.layered import TOP
+from cornu.saving.older import UNSAID, Origin, rules, said_together
 from cornu.saving.text import parse
 from cornu.saving.weights import INNER_NAMES
 
-translations: list[Callable[[dict[str, Any], str], dict[str, Any]]] = []
-"""Rules `(config, version) -> config` for what other generations wrote; asked in order.
+LAST_SILENT = "1.2"
+"""The last generation whose files of weights do not say a version."""
 
-A config is {"model_config": …, "training_config": … or None}; a version is "3.15.1", "2.2.4", or ""
-where the file does not say. A rule leaves alone what it does not know.
+FULL = "full"
+"""In our own mark: the configs as Keras 3 says them, and the names of the optimizer's values.
+
+The texts beside it say the same in words that Keras 2 understands as well, which have less.
 """
 
 
-def modern(config: dict[str, Any], version: str) -> dict[str, Any]:
-    """A config in the words of the present generation."""
-    for rule in translations:
-        config = rule(config, version)
-    return config
-
-
 @contextmanager
-def read_legacy(file: BinaryIO, path: Any) -> Iterator[Archive]:
+def read_legacy(file: BinaryIO, path: Any, said: Origin = UNSAID) -> Iterator[Archive]:
     """The whole model in a file; its arrays can be read while the context lasts.
+
+    `said` is what the caller says of it, for what the file does not say.
 
     Raises ModelFileError for a file that is damaged, or that holds no whole model.
     """
@@ -47,34 +48,47 @@ def read_legacy(file: BinaryIO, path: Any) -> Iterator[Archive]:
                 path, None, "holds weights and no model. Make the model, then call "
                 "model.load_weights(path).",
             )  # fmt: skip
-        yield _archive(content, path)
+        yield _archive(content, path, said)
 
 
-def _archive(content: Content, path: Any) -> Archive:
+def _archive(content: Content, path: Any, said_by_caller: Origin) -> Archive:
     root = content.said[""]
-    digests = _json(root["cornu"], path, "cornu").get("sha256", {}) if "cornu" in root else {}
+    full = _own(root, path)
     config: dict[str, Any] = {"training_config": None}
     for name in ("model_config", "training_config"):
-        if name in root:
-            said = root[name]
-            if isinstance(digests, dict) and digests.get(name, text_digest(said)) != text_digest(
-                said
-            ):
-                reason = "does not have the checksum it was saved with. Restore the file."
-                raise ModelFileError(path, name, reason, "E-FILE-DAMAGED")
-            config[name] = _json(said, path, name)
-    version = version_of(content)
-    config = modern(config, version)
+        if name in full:
+            config[name] = full[name]
+        elif name in root:
+            config[name] = _json(root[name], path, name)
+    origin = origin_of(content, said_by_caller)
+    if not origin.present:
+        config = rules().config(config, origin)
     training = None
     if config["training_config"]:
-        slots = _listed(content, "optimizer_weights", path)
-        compiled = _compile_config(config["training_config"], path)
-        slots = {f"optimizer/vars/{i}": value for i, (_, value) in enumerate(slots)}
-        training = {"compile_config": compiled, "optimizer": slots}
+        slots = _listed(content, "optimizer_weights", path, full.get("slots"))
+        compiled = compile_config(config["training_config"])
+        values = {f"optimizer/vars/{i}": value for i, (_, value) in enumerate(slots)}
+        names = [name for name, _ in slots]
+        training = {"compile_config": compiled, "optimizer": values, "names": names}
     layered = layers_of(content, path)
-    return Archive(
-        _public(config["model_config"], version), {}, {}, training, dict(root), layered=layered
-    )
+    model = _public(config["model_config"], origin.version)
+    return Archive(model, {}, {}, training, dict(root), layered=layered, origin=origin)
+
+
+def _own(root: Mapping[str, str], path: Any) -> dict[str, Any]:
+    """What a file of ours says beside the texts that others read, if they are as it wrote them."""
+    mark = _json(root["cornu"], path, "cornu") if "cornu" in root else {}
+    full, digests = mark.get(FULL, {}), mark.get("sha256", {})
+    if not isinstance(full, dict) or not isinstance(digests, dict):
+        raise ModelFileError(path, "cornu", "must hold objects {…}.", "E-FILE-JSON")
+    texts = {name: root[name] for name in ("model_config", "training_config") if name in root}
+    if full:
+        texts[FULL] = json.dumps(full)
+    for name, said in texts.items():
+        if digests.get(name, found := text_digest(said)) != found:
+            reason = "does not have the checksum it was saved with. Restore the file."
+            raise ModelFileError(path, name, reason, "E-FILE-DAMAGED")
+    return full
 
 
 def text_digest(said: str) -> str:
@@ -84,8 +98,34 @@ def text_digest(said: str) -> str:
 
 def version_of(content: Content) -> str:
     """The version of Keras that a file says it is from, or ""."""
+    return _said(content, "keras_version")
+
+
+def _said(content: Content, name: str) -> str:
     places = [content.said.get(where, {}) for where in ("model_weights", "")]
-    return next((said["keras_version"] for said in places if "keras_version" in said), "")
+    return next((said[name] for said in places if name in said), "")
+
+
+def origin_of(content: Content, said: Origin = UNSAID) -> Origin:
+    """Where a file is from: what it says, then what the caller says, then what can be seen.
+
+    Raises UsageError where the file says another backend than the caller.
+    """
+    version = version_of(content) or ("0.3" if content.numbered else LAST_SILENT)
+    backend = _said(content, "backend") or ("" if said.backend else _backend_seen(content))
+    return said_together(said, version, backend, content.numbered)
+
+
+def _backend_seen(content: Content) -> str:
+    """The backend that named a file's arrays, or "".
+
+    TensorFlow put ":0" behind each name, Theano did not.
+    """
+    names = [n for said in content.said.values() for n in said.get("weight_names", ())]
+    names = [n for n in names if not n.startswith("param_")]
+    if any(name.endswith(":0") for name in names):
+        return "tensorflow"
+    return "theano" if names else ""
 
 
 def layers_of(content: Content, path: Any) -> dict[str, list[tuple[str, Any]]]:
@@ -107,9 +147,10 @@ def layers_of(content: Content, path: Any) -> dict[str, list[tuple[str, Any]]]:
     return found
 
 
-def _listed(content: Content, where: str, path: Any) -> list[tuple[str, Any]]:
-    """The arrays of a group, in the order it says."""
-    names = content.said.get(where, {}).get("weight_names", [])
+def _listed(content: Content, where: str, path: Any, names: Any = None) -> list[tuple[str, Any]]:
+    """The arrays of a group, in the order of `names`, or else in the order it says."""
+    if not isinstance(names, list):
+        names = content.said.get(where, {}).get("weight_names", [])
     found = []
     for name in names:
         value = content.weights.get(f"{where}/{name}")
@@ -153,33 +194,3 @@ def _is_op(form: Mapping[str, Any]) -> bool:
         return False
     said = {"dtype", "trainable", "batch_shape", "layers"} & config.keys()
     return not said and isinstance(name, str) and snake(name) in ops.__all__
-
-
-WIRE_MODULES = {
-    "optimizer": "keras.optimizers",
-    "loss": "keras.losses",
-    "metrics": "keras.metrics",
-    "weighted_metrics": "keras.metrics",
-}
-"""Where classes are from that stand in the arguments of `compile`: here the file does not say."""
-
-
-def _compile_config(said: Any, path: Any) -> dict[str, Any]:
-    """The arguments of `compile`, from how this layout keeps them."""
-    optimizer = said.get("optimizer_config")
-    if not isinstance(optimizer, Mapping | str | None):
-        reason = f"optimizer_config must be an object; got {shown(optimizer)}."
-        raise ModelFileError(path, "training_config", reason)
-    found = {"optimizer": optimizer, **{k: said[k] for k in COMPILED if k in said}}
-    return {key: _placed(value, WIRE_MODULES.get(key)) for key, value in found.items()}
-
-
-def _placed(value: Any, module: str | None) -> Any:
-    """A plain form, or a structure of them, with the module of classes that have none."""
-    if isinstance(value, list):
-        return [_placed(item, module) for item in value]
-    if not isinstance(value, Mapping) or module is None:
-        return value
-    if "class_name" in value:
-        return value if value.get("module") else {**value, "module": module}
-    return {key: _placed(item, module) for key, item in value.items()}

@@ -1,56 +1,63 @@
 """Writing whole models and weights as `.h5`, in the layout of Keras 2 that Keras 3 reads too."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from cornu import losses
+from cornu.registry import OLDER
 from cornu.saving.archive import COMPILED, Archive
-from cornu.saving.hdf5_writing import LAYOUT, write_array
+from cornu.saving.hdf5 import BFLOAT16
+from cornu.saving.hdf5_writing import LAYOUT, hdf5_file, write_arrays
 from cornu.saving.layered import TOP, Layered
-from cornu.saving.legacy import text_digest
+from cornu.saving.legacy import FULL, text_digest
+from cornu.saving.legacy_forms import layer_form, slots_listed, training_form
 from cornu.saving.weights import INNER_NAMES
 
 MOST_ATTRIBUTE = 64_512
 """Bytes that an attribute of HDF5 may have; a longer list is cut into numbered ones."""
 
 
-def to_legacy(archive: Archive, digests: bool = True) -> memoryview:
-    """The content of a whole-model file, from an archive whose weights are in layers."""
-    import h5py
-
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        texts = {"model_config": json.dumps(_legacy_form(archive.config))}
-        training = archive.training
+def write_legacy(archive: Archive, out: BinaryIO) -> None:
+    """Write a whole-model file, from an archive whose weights are in layers."""
+    with hdf5_file(out) as file:
+        training = archive.training or {}
+        full: dict[str, Any] = {"model_config": _legacy_form(archive.config)}
+        texts = {"model_config": json.dumps(layer_form(archive.config))}
         if training:
-            texts["training_config"] = json.dumps(_training_config(training["compile_config"]))
+            full["training_config"] = _training_config(training["compile_config"])
+            texts["training_config"] = json.dumps(training_form(full["training_config"]))
+        slots = _slots(training)
+        if slots:
+            full["slots"] = [name for name, _ in slots]
+            shapes = [np.shape(value) for _, value in slots]
+            optimizer = full["training_config"]["optimizer_config"]
+            listed = slots_listed(optimizer, full["slots"], shapes)
+            _write_list(file.create_group("optimizer_weights"), slots, listed)
         for name, said in texts.items():
             file.attrs[name] = said
-        file.attrs["cornu"] = json.dumps({"sha256": {n: text_digest(t) for n, t in texts.items()}})
+        texts[FULL] = json.dumps(full)
+        digests = {name: text_digest(said) for name, said in texts.items()}
+        file.attrs["cornu"] = json.dumps({"sha256": digests, FULL: full})
         _write_version(file)
-        _write_layers(file.create_group("model_weights"), archive.layered or {}, digests)
-        slots = (training or {}).get("optimizer") or {}
-        if slots:
-            names = (training or {}).get("names") or list(slots)
-            count = sum(path.startswith("optimizer/vars/") for path in slots)
-            values = [slots[f"optimizer/vars/{i}"] for i in range(count)]
-            group = file.create_group("optimizer_weights")
-            _write_list(group, list(zip(names, values, strict=True)), digests)
-    return image.getbuffer()
+        _write_layers(file.create_group("model_weights"), archive.layered or {})
 
 
-def weights_to_legacy(layered: Layered) -> memoryview:
-    """The content of a file of weights."""
-    import h5py
+def _slots(training: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Names and values of the optimizer's Variables."""
+    slots = training.get("optimizer") or {}
+    names = training.get("names") or list(slots)
+    count = sum(path.startswith("optimizer/vars/") for path in slots)
+    values = [slots[f"optimizer/vars/{i}"] for i in range(count)]
+    return list(zip(names, values, strict=True)) if slots else []
 
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        _write_layers(file, layered, digests=True)
-    return image.getbuffer()
+
+def write_legacy_weights(layered: Layered, out: BinaryIO) -> None:
+    """Write a file of weights."""
+    with hdf5_file(out) as file:
+        _write_layers(file, layered)
 
 
 def _write_version(group: Any) -> None:
@@ -58,18 +65,21 @@ def _write_version(group: Any) -> None:
     group.attrs["backend"] = "jax"
 
 
-def _write_layers(group: Any, layered: Layered, digests: bool) -> None:
+def _write_layers(group: Any, layered: Layered) -> None:
     _write_names(group, "layer_names", [name for name in layered if name != TOP])
     _write_version(group)
     for name, values in sorted(layered.items()):
-        _write_list(group.create_group(name), values, digests)
+        _write_list(group.create_group(name), values)
 
 
-def _write_list(group: Any, values: Sequence[tuple[str, Any]], digests: bool) -> None:
-    _write_names(group, "weight_names", [name for name, _ in values])
-    for name, value in values:
-        wide = value.astype("float32") if str(value.dtype) == "bfloat16" else value
-        write_array(group, name, np.asarray(wide), digests)
+def _write_list(
+    group: Any, values: Sequence[tuple[str, Any]], listed: Sequence[str] | None = None
+) -> None:
+    """Write arrays; `listed` are the names in the group's list, where those are not all."""
+    names = [name for name, _ in values] if listed is None else listed
+    _write_names(group, "weight_names", names)
+    wide = [(name, v.astype("float32") if str(v.dtype) == BFLOAT16 else v) for name, v in values]
+    write_arrays(group, wide, checked=True)
 
 
 def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
@@ -83,11 +93,11 @@ def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
 
 
 def _legacy_form(form: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's plain form as this layout has it: layers by class name alone."""
+    """A model's plain form as Keras 3 has it in this layout: layers by class name alone."""
     config = form["config"]
     if isinstance(config, Mapping) and isinstance(config.get("layers"), list):
         config = {**config, "layers": [_legacy_form(layer) for layer in config["layers"]]}
-    rest = {key: form[key] for key in ("name", "inbound_nodes") if key in form}
+    rest = {key: form[key] for key in ("name", "inbound_nodes", OLDER) if key in form}
     name = form.get("registered_name")
     foreign = isinstance(name, str) and ">" in name
     if not isinstance(config, Mapping) or "layers" not in config:
@@ -101,7 +111,8 @@ def _training_config(compiled: Mapping[str, Any]) -> dict[str, Any]:
     found["loss"] = _long_names(found["loss"])
     optimizer = compiled.get("optimizer")
     if isinstance(optimizer, Mapping):
-        found["optimizer_config"] = {key: optimizer[key] for key in ("class_name", "config")}
+        kept = ("class_name", "config", OLDER)
+        found["optimizer_config"] = {key: optimizer[key] for key in kept if key in optimizer}
     else:
         found["optimizer_config"] = optimizer
     return found

@@ -45,35 +45,40 @@ CODES = {str(np.dtype(kept)): code for code, kept in DTYPES.items() if code != "
 METADATA = "__metadata__"
 
 
-def to_safetensors(weights: Mapping[str, Any], names: Mapping[str, str]) -> bytes:
-    """The content of a file with these arrays by path, and the layers' names by path."""
-    blocks: list[bytes] = []
+def write_safetensors(weights: Mapping[str, Any], names: Mapping[str, str], out: BinaryIO) -> None:
+    """Write arrays by path, and the names of layers by path, into an empty open file.
+
+    Raises UsageError for a dtype that the format does not know.
+    """
     header: dict[str, Any] = {}
+    digest = hashlib.sha256()
     place = 0
     for path, value in weights.items():
-        value = np.asarray(value)
-        short = str(value.dtype) == BFLOAT16
-        code = "BF16" if short else CODES.get(str(value.dtype))
-        if code is None:
-            raise UsageError("E-SAVE", f'"{path}" is {value.dtype}, which safetensors cannot hold.')
-        little = value if short else value.astype(DTYPES[code], copy=False)
-        block = np.ascontiguousarray(little).tobytes()
+        code, block = _block(path, np.asarray(value))
         header[path] = {
             "dtype": code,
-            "shape": list(value.shape),
-            "data_offsets": [place, place + len(block)],
+            "shape": list(np.shape(value)),
+            "data_offsets": [place, place + block.nbytes],
         }
-        place += len(block)
-        blocks.append(block)
-    body = b"".join(blocks)
-    header[METADATA] = {
-        "format": "np",
-        "layers": json.dumps(dict(names)),
-        "sha256": hashlib.sha256(body).hexdigest(),
-    }
+        place += block.nbytes
+        digest.update(block)
+    sha256 = digest.hexdigest()
+    header[METADATA] = {"format": "np", "layers": json.dumps(dict(names)), "sha256": sha256}
     said = json.dumps(header).encode()
     said += b" " * (-len(said) % 8)
-    return len(said).to_bytes(8, "little") + said + body
+    out.write(len(said).to_bytes(8, "little") + said)
+    for path, value in weights.items():
+        out.write(_block(path, np.asarray(value))[1])
+
+
+def _block(path: str, value: np.ndarray) -> tuple[str, memoryview]:
+    """The format's name of an array's dtype, and the array's bytes, little-endian."""
+    short = str(value.dtype) == BFLOAT16
+    code = "BF16" if short else CODES.get(str(value.dtype))
+    if code is None:
+        raise UsageError("E-SAVE", f'"{path}" is {value.dtype}, which safetensors cannot hold.')
+    little = value if short else value.astype(DTYPES[code], copy=False)
+    return code, np.ascontiguousarray(little).reshape(-1).view("uint8").data
 
 
 def stored_tensors(file: BinaryIO, path: Any) -> tuple[dict[str, Stored], dict[str, str]]:

@@ -4,7 +4,6 @@ The layout is that of Keras 3. A file is named by its last part alone and lies i
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -19,7 +18,7 @@ import numpy as np
 from cornu.errors import UsageError, shown
 from cornu.saving.files import ModelFileError, opened, sha256_of, write_together
 from cornu.saving.hdf5 import stored_weights
-from cornu.saving.hdf5_writing import to_hdf5
+from cornu.saving.hdf5_writing import write_hdf5
 from cornu.saving.text import parse
 from cornu.saving.weights import Stored
 
@@ -52,11 +51,11 @@ def write_shards(
 
     def shard(out: BinaryIO, name: str, group: Mapping[str, Any]) -> None:
         layers = {path.rpartition("/")[0].removesuffix("vars").removesuffix("/") for path in group}
-        content = to_hdf5(group, {p: n for p, n in names.items() if p in layers}, digests=True)
-        digests[name] = hashlib.sha256(content).hexdigest()
+        write_hdf5(group, {p: n for p, n in names.items() if p in layers}, out)
+        out.seek(0)
+        digests[name] = sha256_of(out)
         for layer in sorted(layers):
             index.setdefault(f"/{layer}/vars" if layer else "/vars", []).append(name)
-        out.write(content)
 
     def whole(out: BinaryIO) -> None:
         said = {

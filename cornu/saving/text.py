@@ -8,6 +8,8 @@ from typing import Any
 from cornu.config import custom_object_scope
 from cornu.errors import UsageError, shown
 from cornu.saving.archive import compile_as, described, model_of
+from cornu.saving.compiled import compile_config
+from cornu.saving.older import UNSAID, Origin, rules, said_by_caller, said_together
 
 MOST_BYTES, MOST_DEPTH, MOST_ITEMS, MOST_STRING = 2**28, 256, 2_000_000, 2**20
 
@@ -22,17 +24,45 @@ def model_to_json(model: Any, **options: Any) -> str:
     return json.dumps(described(model), **options)
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """A new model, with new weights, from what `to_json` gave. Raises UsageError."""
+def model_from_json(
+    json_string: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    *,
+    backend: str | None = None,
+    data_format: str | None = None,
+) -> Any:
+    """A new model, with new weights, from what `to_json` of any generation gave.
+
+    Args:
+        json_string: the text.
+        custom_objects: the user's classes and functions, by the names the text has for them.
+        backend, data_format: as in `load_model`, where the text does not say them.
+
+    Raises:
+        UsageError: for a text that describes no model, and for another backend or data format.
+    """
+    said = said_by_caller(backend, data_format)
     if not isinstance(json_string, str):
         raise UsageError("E-JSON", f"model_from_json takes a string; got {shown(json_string)}.")
-    return model_from_plain(parse(json_string), custom_objects, "JSON")
+    return model_from_plain(parse(json_string), custom_objects, "JSON", said)
 
 
-def model_from_plain(config: Any, custom_objects: Mapping[str, Any] | None, what: str) -> Any:
+def model_from_config(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """A new model, with new weights, from {"class_name": …, "config": …}. Raises UsageError."""
+    if not isinstance(config, Mapping):
+        raise UsageError("E-CONFIG", f"model_from_config takes a dict; got {shown(config)}.")
+    return model_from_plain(config, custom_objects, "CONFIG")
+
+
+def model_from_plain(
+    config: Any, custom_objects: Mapping[str, Any] | None, what: str, said: Origin = UNSAID
+) -> Any:
     """A new model from a plain form that stood in text; `what` ("JSON") is for messages."""
     try:
         with custom_object_scope(custom_objects or {}):
+            config = _modern(config, said)
             model = model_of(config)
             compiled = config.get("compile_config")
             if compiled:
@@ -43,6 +73,23 @@ def model_from_plain(config: Any, custom_objects: Mapping[str, Any] | None, what
         reason = f"the {what} describes no model: {_reason(error)}."
         raise UsageError(f"E-{what}", reason) from error
     return model
+
+
+def _modern(config: Any, said: Origin) -> Any:
+    """A text's config in the words of today."""
+    if not isinstance(config, Mapping) or config.keys() & {"module", "registered_name"}:
+        return config
+    version = config.get("keras_version") or rules().version(config)
+    backend = config.get("backend") or ""
+    for name, value in (("keras_version", version), ("backend", backend)):
+        if not isinstance(value, str):
+            raise UsageError("E-CONFIG", f"{name} must be a string; got {shown(value)}.")
+    origin = said_together(said, version, backend)
+    if origin.present:
+        return config
+    told = rules().config({"model_config": config, "training_config": None}, origin)
+    compiled = told["training_config"] and compile_config(told["training_config"])
+    return {**told["model_config"], "compile_config": compiled}
 
 
 def _reason(error: Exception) -> str:

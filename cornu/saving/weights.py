@@ -16,6 +16,7 @@ from cornu.config import snake
 from cornu.errors import UsageError, warn
 from cornu.layers import Layer
 from cornu.saving.forms import is_functional, is_model
+from cornu.saving.quantized import floats
 from cornu.state import Variable
 
 
@@ -68,7 +69,7 @@ def _inside(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Layer]
     taken: dict[str, int] = {}
     for item in value.values() if isinstance(value, dict) else value:
         if isinstance(item, (Layer, list, tuple, dict)):
-            name = _class_path(item) if isinstance(item, Layer) else "container"
+            name = class_path(item) if isinstance(item, Layer) else "container"
             count = taken.get(name, 0)
             taken[name] = count + 1
             yield from _inside(_joined(path, f"{name}_{count}" if count else name), item, seen)
@@ -78,8 +79,9 @@ INNER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 """Classes that lie in files of Keras 3 under another name than their public one."""
 
 
-def _class_path(layer: Layer) -> str:
-    name = type(layer).__name__
+def class_path(layer: Layer) -> str:
+    """What a layer is called in the path of a container: its class in snake_case."""
+    name = (getattr(layer, "stands_for", None) or type(layer)).__name__
     return "functional" if is_functional(layer) else snake(INNER_NAMES.get(name, name))
 
 
@@ -151,16 +153,26 @@ def place_weights(
         raise UsageError("E-WEIGHTS-FILE", report.text(model.name))
     if report:
         warn(report.text(model.name))
-    values = ((variable, array_of(value)) for variable, value in sets)
-    ready = values if fresh else list(values)
+    values = read_all(sets, fresh)
     assign_all(frame.bound.items())
-    assign_all(ready)
+    assign_all(values)
+
+
+def read_all(
+    sets: Iterable[tuple[Variable, Any]], fresh: bool
+) -> Iterable[tuple[Variable, np.ndarray]]:
+    """Variables with arrays that nobody else holds; those of a `fresh` model one after another."""
+    values = ((variable, own_array(value)) for variable, value in sets)
+    return values if fresh else list(values)
 
 
 def assign_all(pairs: Iterable[tuple[Variable, Any]]) -> None:
-    """Assign a value to every Variable."""
+    """Give every Variable its value; arrays are given away."""
     for variable, value in pairs:
-        variable.assign(value)
+        if isinstance(value, np.ndarray):
+            variable.adopt(value)
+        else:
+            variable.assign(value)
 
 
 def _by_layer(weights: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -242,6 +254,7 @@ class Report:
     def match(self, layer: Layer, store: Mapping[str, Any]) -> list[tuple[Variable, Any]]:
         """Pairs of a layer's Variables and the values that fit them."""
         cells = layer.own_weights()
+        store = floats(layer, store, Stored)
         known = {str(i) for i in range(len(cells))}
         self.unexpected += [f"{layer.name}/{key}" for key in store if key not in known]
         values = [store.get(str(i)) for i in range(len(cells))]
@@ -314,3 +327,8 @@ def _kind(dtype: str) -> str:
 def array_of(value: Any) -> np.ndarray:
     """The array itself, read if it is still in its file."""
     return value.read() if isinstance(value, Stored) else np.asarray(value)
+
+
+def own_array(value: Any) -> np.ndarray:
+    """The array itself, which nobody else holds."""
+    return value.read() if isinstance(value, Stored) else np.array(value)

@@ -1,31 +1,31 @@
-"""The `.keras` format: a ZIP archive with config.json, metadata.json, model.weights.h5, assets/.
+"""Reading `.keras`: a ZIP archive with config.json, metadata.json, model.weights.h5, assets/.
 
-Members are stored as they are, as Keras 3 does; metadata.json holds a SHA-256 of each under
-"cornu". The reader takes members by name from an archive of which every byte is accounted for.
+Members are taken by name from an archive of which every byte is accounted for.
 """
 
-import datetime
 import hashlib
 import io
-import json
 import re
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from dataclasses import replace
+from typing import Any, BinaryIO, Protocol, cast
 
 from cornu.errors import UsageError
+from cornu.saving import older, older_paths
 from cornu.saving.archive import Archive
-from cornu.saving.files import ModelFileError
+from cornu.saving.files import ModelFileError, Part
 from cornu.saving.hdf5 import stored_weights
-from cornu.saving.hdf5_writing import LAYOUT, to_hdf5
 from cornu.saving.text import parse
 
 MAGIC = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
+BLOCK = 2**20
 
 NAME = re.compile(r"[A-Za-z0-9_.\-/]+")
 MOST_MEMBERS, MOST_RATIO, SMALL, MOST_ASSETS = 10_000, 200, 2**20, 2**30
@@ -33,37 +33,18 @@ LOCAL_HEADER, END_RECORD = 30, 22
 DESCRIPTOR_FLAG, ENCRYPTED_FLAG, DESCRIPTOR = 0x8, 0x1, 24
 
 
-# ---------------------------------------------------------------- writing
+class Members(Protocol):
+    """The members of an archive, each taken by its name; `known` has all names."""
 
+    known: dict[str, Any]
 
-def write_zip(archive: Archive, file: BinaryIO) -> None:
-    """Write an archive into a file that is open for writing."""
-    config = dict(archive.config)
-    training = archive.training or {}
-    if training.get("compile_config"):
-        config["compile_config"] = training["compile_config"]
-    slots = training.get("optimizer") or {}
-    groups = {path.rpartition("/vars/")[0]: "optimizer" for path in slots}
-    members = {
-        CONFIG: json.dumps(config).encode(),
-        WEIGHTS: to_hdf5({**archive.weights, **slots}, {**archive.names, **groups}),
-        **{f"{ASSETS}{name}": content for name, content in archive.assets.items()},
-    }
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
-    now = datetime.datetime.now()
-    metadata = {
-        "keras_version": LAYOUT,
-        "date_saved": now.strftime("%Y-%m-%d@%H:%M:%S"),
-        "cornu": {"sha256": digests, **archive.meta},
-    }
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as out:
-        for name, content in {METADATA: json.dumps(metadata).encode(), **members}.items():
-            info = zipfile.ZipInfo(name, now.timetuple()[:6])
-            info.external_attr = 0o600 << 16
-            out.writestr(info, content)  # pyright: ignore[reportArgumentType]
+    def read(self, name: str) -> bytes:
+        """All of a member. Raises ModelFileError where it is missing or damaged."""
+        ...
 
-
-# ---------------------------------------------------------------- reading
+    def opened(self, name: str, sha256: str | None) -> BinaryIO:
+        """A member as an open file, once it has been held against its checksum."""
+        ...
 
 
 @contextmanager
@@ -72,32 +53,53 @@ def read_zip(file: BinaryIO, path: Any) -> Iterator[Archive]:
 
     Raises ModelFileError for a file that is damaged, or that no honest writer makes.
     """
-    with _opened(file, path) as members:
-        content = members.read(CONFIG)
-        metadata = _json(members.read(METADATA), path, METADATA)
-        digests = _digests(metadata)
-        config = _json(content, path, CONFIG)
-        if WEIGHTS not in members.known:
-            raise ModelFileError(path, WEIGHTS, "is missing from the archive.")
-        weights = members.read(WEIGHTS)
-        assets = {name: members.read(name) for name in members.known if name.startswith(ASSETS)}
-        _check_assets(assets, digests, path)
-        for name, data in ((CONFIG, content), (WEIGHTS, weights), *assets.items()):
-            if name in digests and hashlib.sha256(data).hexdigest() != digests[name]:
-                raise ModelFileError(
-                    path,
-                    name,
-                    "is damaged: it does not have the checksum it was saved with. Restore the "
-                    "file from a copy.",
-                    "E-FILE-DAMAGED",
-                )
+    with _opened(file, path) as members, read_members(members, path) as archive:
+        yield archive
+
+
+@contextmanager
+def read_members(members: Members, path: Any) -> Iterator[Archive]:
+    """The archive that members make up. Raises ModelFileError as `read_zip`."""
+    content = members.read(CONFIG)
+    metadata = _json(members.read(METADATA), path, METADATA)
+    digests = _digests(metadata)
+    config = _json(content, path, CONFIG)
+    if WEIGHTS not in members.known:
+        raise ModelFileError(path, WEIGHTS, "is missing from the archive.")
+    weights = members.opened(WEIGHTS, digests.get(WEIGHTS))
+    assets = {name: members.read(name) for name in members.known if name.startswith(ASSETS)}
+    _check_assets(assets, digests, path)
+    for name, data in ((CONFIG, content), *assets.items()):
+        if name in digests and hashlib.sha256(data).hexdigest() != digests[name]:
+            raise damaged(path, name)
     compiled = config.pop("compile_config", None)
-    with stored_weights(io.BytesIO(weights), path, WEIGHTS) as (arrays, names):
+    with stored_weights(weights, path, WEIGHTS) as (arrays, names):
         slots = {p: a for p, a in arrays.items() if p.split("/")[0] == "optimizer"}
         own = {p: a for p, a in arrays.items() if p not in slots}
         training = {"compile_config": compiled, "optimizer": slots} if compiled else None
         plain = {name.removeprefix(ASSETS): data for name, data in assets.items()}
-        yield Archive(config, own, names, training, metadata, assets=plain)
+        archive = Archive(config, own, names, training, metadata, assets=plain)
+        yield _modern(archive) if str(metadata.get("keras_version")).startswith("2.") else archive
+
+
+def _modern(archive: Archive) -> Archive:
+    """What Keras 2.12 to 2.15 or tf-keras wrote, in the words and paths of today."""
+    origin = older.Origin(str(archive.meta["keras_version"]), "tensorflow")
+    training = archive.training or {}
+    config, compiled, slots = older.rules().archived(
+        archive.config, training.get("compile_config"), training.get("optimizer") or {}, origin
+    )
+    listed = older_paths.listed_in(config)
+    weights, names = older_paths.renamed(archive.weights, archive.names, listed)
+    told, _ = older_paths.present(archive.assets.keys(), archive.names.keys(), listed)
+    return replace(
+        archive,
+        config=config,
+        weights=weights,
+        names=names,
+        training={"compile_config": compiled, "optimizer": slots} if compiled else None,
+        assets={path: archive.assets[before] for before, path in told.items()},
+    )
 
 
 def _check_assets(assets: Mapping[str, bytes], digests: Mapping[str, str], path: Any) -> None:
@@ -133,9 +135,9 @@ def _digests(metadata: Mapping[str, Any]) -> dict[str, str]:
 class _Members:
     """The members of an archive, each read by its name."""
 
-    def __init__(self, archive: zipfile.ZipFile, path: Any):
-        self.archive, self.path = archive, path
-        self.known = {info.filename: info for info in archive.infolist()}
+    def __init__(self, archive: zipfile.ZipFile, file: BinaryIO, path: Any):
+        self.archive, self.file, self.path = archive, file, path
+        self.known: dict[str, Any] = {info.filename: info for info in archive.infolist()}
 
     def read(self, name: str) -> bytes:
         """All of a member; its CRC is checked on the way."""
@@ -143,13 +145,47 @@ class _Members:
         if info is None:
             raise ModelFileError(self.path, name, "is missing: this archive holds no model.")
         try:
-            content = self.archive.read(info)
+            with self.archive.open(info) as member:  # it unpacks no more than is asked for
+                content = member.read(info.file_size + 1)
         except Exception as error:
             reason = f"is damaged: {str(error)[:200]}. Restore the file from a copy."
             raise ModelFileError(self.path, name, reason, "E-FILE-DAMAGED") from error
         if len(content) != info.file_size:
             raise ModelFileError(self.path, name, "is damaged: it ends early.", "E-FILE-DAMAGED")
         return content
+
+    def opened(self, name: str, sha256: str | None) -> BinaryIO:
+        """A member as a file of its own, once it has been held against its checksums.
+
+        It is not read into memory, unless it is packed.
+        """
+        info = self.known[name]
+        if info.compress_type != zipfile.ZIP_STORED:
+            found: BinaryIO = io.BytesIO(self.read(name))
+        else:
+            found = cast(BinaryIO, Part(self.file, _content_of(info, self.file), info.file_size))
+        crc, digest = 0, hashlib.sha256()
+        while block := found.read(BLOCK):
+            crc = zlib.crc32(block, crc)
+            digest.update(block)
+        if crc != info.CRC or sha256 not in (None, digest.hexdigest()):
+            raise damaged(self.path, name)
+        return found
+
+
+def damaged(path: Any, name: str) -> ModelFileError:
+    """The error for a member that is not what was saved."""
+    reason = (
+        "is damaged: it does not have the checksum it was saved with. Restore the file from a copy."
+    )
+    return ModelFileError(path, name, reason, "E-FILE-DAMAGED")
+
+
+def _content_of(info: zipfile.ZipInfo, file: BinaryIO) -> int:
+    """Where a member's content begins, behind a header whose length it says itself."""
+    file.seek(info.header_offset)
+    name, extra = struct.unpack("<HH", file.read(LOCAL_HEADER)[26:30])
+    return info.header_offset + LOCAL_HEADER + name + extra
 
 
 @contextmanager
@@ -174,7 +210,7 @@ def _opened(file: BinaryIO, path: Any) -> Iterator[_Members]:
         except Exception as error:
             reason = f"is damaged: {str(error)[:200]}."
             raise ModelFileError(path, None, reason, "E-FILE-DAMAGED") from error
-        yield _Members(archive, path)
+        yield _Members(archive, file, path)
 
 
 def _check(archive: zipfile.ZipFile, file: BinaryIO, path: Any, size: int) -> None:

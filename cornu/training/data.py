@@ -151,7 +151,8 @@ class Arrays:
     Args:
         batch: all samples, NumPy or engine arrays.
         batch_size: rows of a batch; the last one of a pass may have fewer.
-        shuffle: whether every pass has its own order, see `follow`.
+        shuffle: whether every pass has its own order, see `follow`; "batch" for an order of whole
+            batches.
         steps: batches of a pass, running on into the next order; all rows once if None.
         resident: whether to keep the arrays on the device, if there is room.
     """
@@ -160,7 +161,7 @@ class Arrays:
         self,
         batch: Batch,
         batch_size: int,
-        shuffle: bool = False,
+        shuffle: bool | str = False,
         steps: int | None = None,
         resident: bool = False,
     ):
@@ -205,8 +206,17 @@ class Arrays:
         if self._order[0] != number:
             counter = self.passes + number
             generator = np.random.Generator(np.random.Philox(key=self.seed, counter=counter))
-            self._order = (number, generator.permutation(self.rows).astype("int32"))
+            self._order = (number, self._permutation(generator).astype("int32"))
         return self._order[1]
+
+    def _permutation(self, generator: np.random.Generator) -> np.ndarray:
+        """A new order of all rows. One of batches leaves the smaller one at the end."""
+        if self.shuffle != "batch":
+            return generator.permutation(self.rows)
+        rows = np.arange(self.rows)
+        cut = self.rows // self.batch_size * self.batch_size
+        whole = generator.permutation(rows[:cut].reshape(-1, self.batch_size))
+        return np.concatenate([whole.ravel(), rows[cut:]])
 
     def parts(self) -> Iterator[Part]:
         """The parts of one pass: runs of equal batches, cut where the rows end."""

@@ -163,7 +163,7 @@ class Objective:
         for _, name, metric, _ in self.metrics:
             value = metric.result()
             found.update(value if isinstance(value, dict) else {name: value})
-        return found
+        return {k: v.value if isinstance(v, Variable) else v for k, v in found.items()}
 
     @property
     def keys(self) -> list[str]:

@@ -34,7 +34,8 @@ def for_fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> tuple[Source
     held = None
     if fraction and said["validation_data"] is None:
         batch, held = _split(batch, fraction)
-    train = Arrays(batch, size, bool(said["shuffle"]), steps, resident=True)
+    shuffle = said["shuffle"] if said["shuffle"] == "batch" else bool(said["shuffle"])
+    train = Arrays(batch, size, shuffle, steps, resident=True)
     if held is not None:
         return train, Arrays(held, _validation_size(said, size))
     return train, _validation(model, said, size)
@@ -168,7 +169,7 @@ def _inputs(model: Any, x: Any) -> Any:
         )
     labels = iter(["x"] if len(names) == 1 else [f'x["{n}"]' for n in names])
     return tree.map_structure(
-        lambda _, value: as_array(_plain(value), next(labels)), model.input, arranged
+        lambda _, value: as_array(_plain(value), next(labels)), model.input_structure(), arranged
     )
 
 

@@ -11,7 +11,7 @@ from architecture.source import Module, Modules, imports, resolved, where
 # module of `cornu/` gets its place here.
 ORDER = (
     ("errors", "settings", "tree", "engine"),
-    ("kinds", "names", "operators", "state", "config", "policy"),
+    ("kinds", "names", "operators", "state", "costs", "registry", "config", "policy"),
     ("tensor",),
     ("inference",),
     ("graph",),
@@ -23,7 +23,7 @@ ORDER = (
     ("models",),
     ("applications", "wrappers", "visualization", "datasets", "preprocessing", "utils"),
     ("dialects", "backend"),
-    ("cli", "__main__", "as_keras", "__init__"),
+    ("cli", "__main__", "as_keras", "running", "modernizing", "__init__"),
 )
 LEVELS = {part: level for level, row in enumerate(ORDER) for part in row}
 

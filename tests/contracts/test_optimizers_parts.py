@@ -157,7 +157,7 @@ def test_config_round_trip():
     config = optimizers.serialize(MultiOptimizer(choose))
     again = optimizers.deserialize(config, {"choose": choose})
     assert again.optimizer_map is choose
-    with pytest.raises(UsageError, match='"choose", which is not known'):
+    with pytest.raises(UsageError, match="the function 'choose' is needed"):
         optimizers.deserialize(config)
 
 

@@ -136,11 +136,9 @@ def test_a_config_of_today_is_left_alone():
     assert configs.modern_model(plain) == plain
 
 
-def test_a_function_as_merge_mode_is_refused():
-    """A function is code, and is not run from a file."""
-    merge = {"mode": "4wAAAA", "mode_type": "lambda", "layers": [{"class_name": "x", "config": {}}]}
-    plain = {"class_name": "Merge", "config": {k: v for k, v in merge.items() if k != "layers"}}
-    with pytest.raises(UsageError, match="Merge.*function must be a Lambda") as raised:
+def test_a_merge_mode_that_is_none():
+    plain = {"class_name": "Merge", "config": {"mode": "join"}}
+    with pytest.raises(UsageError, match="modes are sum, mul") as raised:
         configs.modern_model({"class_name": "Sequential", "config": [plain]}, "1.2")
     assert raised.value.code == "E-OLD-OPTION"
 

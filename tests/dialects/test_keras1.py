@@ -206,10 +206,6 @@ PAIRS = {
         lambda: optimizers.Adam(0.02),
     ),
     "adam": (lambda: made("adam", lr=0.02), lambda: optimizers.Adam(0.02)),
-    "Nadam": (
-        lambda: optimizers.Nadam(lr=0.02, schedule_decay=0.004),
-        lambda: optimizers.Nadam(0.02),
-    ),
 }
 
 
@@ -231,11 +227,7 @@ TAKEN_FOR_GRANTED = [
     ("2.3", lambda: layers.GRU(2), {"reset_after": False}),
     ("3", lambda: layers.GRU(2), {"reset_after": True}),
     ("0.3", lambda: optimizers.RMSprop(), {"epsilon": 1e-6}),
-    ("1.2", lambda: optimizers.RMSprop(), {"epsilon": 1e-8}),
-    ("2.3", lambda: optimizers.Adagrad(), {"learning_rate": 0.01}),
-    ("1.2", lambda: optimizers.Adagrad(), {"initial_accumulator_value": 0.0}),
     ("2.2", lambda: optimizers.Adadelta(), {"learning_rate": 1.0}),
-    ("2.2", lambda: optimizers.Nadam(), {"learning_rate": 0.002}),
     ("1.2", lambda: optimizers.Adam(clipnorm=1.0), {"global_clipnorm": 1.0, "clipnorm": None}),
     ("3", lambda: optimizers.Adam(clipnorm=1.0), {"global_clipnorm": None, "clipnorm": 1.0}),
 ]
@@ -249,6 +241,28 @@ def test_defaults_of_the_generation(generation, call, expected):
         name: pytest.approx(value) if isinstance(value, float) else value
         for name, value in expected.items()
     }
+
+
+STAND_INS = [
+    ("1.2", lambda: optimizers.RMSprop(), "epsilon under the root", {"epsilon": 1e-8}),
+    ("2.3", lambda: optimizers.Adagrad(), "epsilon under the root", {"learning_rate": 0.01}),
+    ("1.2", lambda: optimizers.Adagrad(), "epsilon", {"initial_accumulator_value": 0.0}),
+    ("2.2", lambda: optimizers.Nadam(), "warms up 250 times faster", {"learning_rate": 0.002}),
+]
+
+
+@pytest.mark.parametrize(("generation", "call", "differs", "expected"), STAND_INS)
+def test_rules_that_changed_are_said(generation, call, differs, expected):
+    """Today's class is taken, with the defaults of the generation and a warning."""
+    with generations.within(generation), pytest.warns(UserWarning, match=differs):
+        config = call().get_config()
+    assert {name: config[name] for name in expected} == pytest.approx(expected)
+
+
+def test_an_old_option_of_a_rule_that_changed():
+    with pytest.warns(UserWarning, match="warms up"), pytest.warns(UserWarning, match="spelling"):
+        made_of = optimizers.Nadam(lr=0.02, schedule_decay=0.1)
+    same(made_of, optimizers.Nadam(0.02))
 
 
 @pytest.mark.parametrize(("generation", "hard"), [("1.2", True), ("2.2", True), ("2.3", False)])
@@ -290,7 +304,6 @@ REFUSED = {
     "mode.7": (lambda: layers.BatchNormalization(mode=7), "modes 0, 1 and 2; got mode=7"),
     "weights": (lambda: layers.GRU(2, weights=[1] * 9), "9 arrays|set_weights"),
     "weights.conv": (lambda: layers.Conv2D(2, 3, 3, weights=[1], bias=True), "set_weights"),
-    "schedule": (lambda: optimizers.Nadam(schedule_decay=0.1), "has 0.004, and no other"),
 }
 
 

@@ -181,7 +181,7 @@ def test_rows_end_at_arguments_of_today(row):
     assert classes, row.present
     cls = classes[-1]
     assert issubclass(cls, Configurable)
-    known = {*cls.fields, *cls.options, "input_length", "decay"}
+    known = {*cls.fields, *cls.options, "input_length", "decay", "class_name"}
     late = {new for r in ROWS if r.present == row.present for new in r.rename}
     for new in [*row.rename.values(), *row.fuse, *row.defaults]:
         assert new in known | late, (row.name, new)

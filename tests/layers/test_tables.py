@@ -256,7 +256,6 @@ DUPLICATES = "list(dict.fromkeys(tokens))"
         (lambda: L.Hashing(1, mask_value=0), ["num_bins", ">= 2"]),
         (lambda: L.Hashing(3, salt="x"), ["salt", "'x'"]),
         (lambda: L.Hashing(3, dtype="float32"), ["integer dtype", "float32"]),
-        (lambda: L.Hashing(3)(Input((1,), dtype="string")), ["compiled", "layer(x)"]),
         (lambda: L.HashedCrossing(3)([[1, 2]]), ["two or more"]),
         (lambda: L.HashedCrossing(3)(([1, 2], [1])), ["(2,)", "(1,)"]),
         (lambda: L.HashedCrossing(3)(([1.0], [2.0])), ["float64", "astype"]),

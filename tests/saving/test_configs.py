@@ -175,7 +175,7 @@ def strange(x):
     return x + 1
 
 
-class Scaled(layers.Layer):
+class Factored(layers.Layer):
     def build(self, shape):
         self.factor = self.add_weight((shape[-1],), "ones", name="factor")
 
@@ -194,10 +194,10 @@ def test_what_has_no_plain_form_names_the_way_out():
 
 
 def test_an_unknown_class_names_the_layer_and_the_way_out():
-    text = models.Sequential([layers.Input((3,)), Scaled(name="mine")]).to_json()
-    with pytest.raises(ValueError, match=r'"Scaled" is needed \(layer 1\).*custom_objects'):
+    text = models.Sequential([layers.Input((3,)), Factored(name="mine")]).to_json()
+    with pytest.raises(ValueError, match=r'"Factored" is needed \(layer 1\).*custom_objects'):
         model_from_json(text)
-    assert isinstance(model_from_json(text, {"Scaled": Scaled}).layers[0], Scaled)
+    assert isinstance(model_from_json(text, {"Factored": Factored}).layers[0], Factored)
 
 
 def changed(change):

@@ -175,7 +175,7 @@ def test_the_file_is_laid_out_as_keras_3_does(tmp_path):
     h5py = pytest.importorskip("h5py")
     trained().save(tmp_path / "m.keras")
     with zipfile.ZipFile(tmp_path / "m.keras") as archive:
-        assert archive.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
+        assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
         assert {i.compress_type for i in archive.infolist()} == {zipfile.ZIP_STORED}
         config = json.loads(archive.read("config.json"))
         with archive.open("model.weights.h5") as member, h5py.File(member) as weights:
@@ -299,7 +299,7 @@ def test_what_fits_may_be_taken_alone(tmp_path):
 # ---------------------------------------------------------------- all or nothing
 
 
-FAULTS = ["os.fsync", "os.replace", "zipfile.ZipFile.writestr", "hashlib.sha256", "json.dumps"]
+FAULTS = ["os.fsync", "os.replace", "zipfile.ZipInfo.FileHeader", "hashlib.sha256", "json.dumps"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

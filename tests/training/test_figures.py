@@ -122,7 +122,6 @@ MSE_B, MAE_B = np.mean((ROWS - 1) ** 2), np.mean(abs(ROWS - 1))
             TWO | {"a_mae", "a_weighted_mae", "b_mse"},
         ),
     ],
-    ids=str,
 )
 def test_log_keys_of_several_outputs(told, keys):
     model = two(**told)
@@ -192,7 +191,6 @@ def test_outputs_named_by_a_dict():
         {"loss": "mse", "metrics": {"c": "mae"}},
         {"loss": "mse", "metrics": [["mae"], ["mae"], ["mae"]]},
     ],
-    ids=str,
 )
 def test_what_does_not_fit_two_outputs(told):
     model = two(loss="mse")

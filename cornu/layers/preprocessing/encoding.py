@@ -13,7 +13,7 @@ import numpy as np
 from cornu import engine
 from cornu.config import OneOf
 from cornu.errors import UsageError, UsageTypeError, shown
-from cornu.graph import Tensor
+from cornu.graph import Node, Tensor, tensors
 from cornu.layers.base import Layer
 from cornu.state import Variable
 
@@ -45,6 +45,22 @@ class TableLayer(Layer):
         if args:
             args = (self.taken(args[0]), *args[1:])
         return super().__call__(*args, **kwargs)
+
+    def _record(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """A Node; one that reads text runs on the host, before what is compiled."""
+        if all(t.dtype != "string" for t in tensors(args)):
+            return super()._record(args, kwargs)
+        node = Node(self, args, kwargs)
+        node.outputs = [Tensor(*self.text_result(args[0]), node)]
+        self.built = True
+        self.__dict__.setdefault("_nodes", []).append(node)
+        return node.outputs[0]
+
+    def text_result(self, x: Any) -> tuple[tuple[int | None, ...], str]:
+        """Shape and dtype of what is made of Tensors of text. Raises where it takes none."""
+        raise UsageTypeError(
+            "E-TEXT", f"{self.who} takes numbers; got text. Map it to numbers first: StringLookup."
+        )
 
     def taken(self, x: Any) -> Any:
         """The input as an array; a Tensor as it is."""
@@ -111,14 +127,17 @@ def check_numbers(x: Any, layer: TableLayer) -> None:
         )
 
 
-def refuse_strings(x: Any, layer: TableLayer) -> None:
-    """Raise UsageError for a symbolic Tensor of strings: nothing of it can be compiled."""
-    if isinstance(x, Tensor) and x.dtype == "string":
+def coded_shape(x: Tensor, mode: str, depth: int, layer: TableLayer) -> tuple[int | None, ...]:
+    """The shape of the vectors that `encoded` makes of a Tensor. Raises UsageError for rank 1."""
+    if mode == "one_hot":
+        return (*(x.shape[:-1] if x.ndim > 1 and x.shape[-1] == 1 else x.shape), depth)
+    if x.ndim < 2:
         raise UsageError(
-            "E-TEXT",
-            f"{layer.who}: text cannot be part of a compiled model. Map the layer over the data "
-            'first, x = layer(x), and begin the model with Input(shape, dtype="int32").',
+            "E-SHAPE",
+            f'{layer.who}: output_mode="{mode}" takes the last axis together; the input has shape '
+            f"{x.shape}. Begin with Input((1,)).",
         )
+    return (*x.shape[:-1], depth)
 
 
 # ---------------------------------------------------------------- batches to adapt to

@@ -16,12 +16,12 @@ from cornu.layers.base import Layer
 from cornu.layers.preprocessing.encoding import (
     TableLayer,
     as_table,
+    coded_shape,
     encoded,
     host_encoded,
     is_text,
     on_host,
     positive,
-    refuse_strings,
     texts,
 )
 from cornu.layers.preprocessing.fingerprints import (
@@ -66,6 +66,14 @@ class HashLayer(TableLayer):
                     f'got "{self.compute_dtype}".',
                 )
 
+    def text_result(self, x: Any) -> tuple[tuple[int | None, ...], str]:
+        """Shape and dtype of the bins of a Tensor, or of several columns."""
+        column = x[0] if isinstance(x, (list, tuple)) else x
+        if self.output_mode == "int":
+            return column.shape, "int32"
+        shape = coded_shape(column, self.output_mode, self.num_bins, self)
+        return shape, self.compute_dtype
+
     def finished(self, bins: Any) -> Any:
         """The bins as the output mode has them."""
         if self.output_mode == "int":
@@ -80,7 +88,7 @@ class Hashing(HashLayer):
     """The bin of each value, from a hash of its text; integers are hashed by their digits.
 
     Shapes: the input's in mode "int" (int32); as `CategoryEncoding` in the others. Text is hashed
-    on the host; integers also in compiled models.
+    on the host, before what is compiled of a model; integers also in compiled models.
 
     Args:
         num_bins: how many bins there are, >= 1.
@@ -111,11 +119,6 @@ class Hashing(HashLayer):
 
     def call(self, x: Any) -> Any:
         return self.finished(self._bins(on_host(x)))
-
-    def taken(self, x: Any) -> Any:
-        """The input as an array; text is refused as a Tensor."""
-        refuse_strings(x, self)
-        return super().taken(x)
 
     def _bins(self, x: Any) -> Any:
         kept = self.num_bins - (self.mask_value is not None)
@@ -212,8 +215,6 @@ class HashedCrossing(HashLayer):
             raise UsageError(
                 "E-INPUTS", f"{self.who} takes a list of two or more columns; got {shown(x)}."
             )
-        for column in x:
-            refuse_strings(column, self)
         return [as_table(column, self) for column in x]
 
     def call(self, x: Sequence[Any]) -> Any:

@@ -19,7 +19,8 @@ INT32 = np.iinfo("int32")
 class StringLookup(IndexLookup):
     """Words as their places in a vocabulary.
 
-    Runs on the host: map it over the data before the model. Shapes: the input's in mode "int"
+    Runs on the host: map it over the data, or let a model begin with it, behind
+    `Input(shape, dtype="string")`. Shapes: the input's in mode "int"
     (int32); in the others (batch, n) gives (batch, size of the vocabulary).
 
     Args:
@@ -68,6 +69,12 @@ class StringLookup(IndexLookup):
                 "take IntegerLookup.",
             )
         return str(value)
+
+    declared_dtype = "string"
+
+    def text_result(self, x: Any) -> tuple[tuple[int | None, ...], str]:
+        """Shape and dtype of the places of words. Raises where it goes from places to words."""
+        return super().text_result(x) if self.invert else self.shape_of(x)
 
     def values(self, batch: np.ndarray) -> list:
         """All words of an array in a flat list."""

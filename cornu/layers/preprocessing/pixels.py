@@ -8,7 +8,7 @@ within it. Settings are arrays with one number a sample, or plain numbers. Nothi
 from collections.abc import Sequence
 from typing import Any
 
-from cornu import engine
+from cornu import engine, state
 from cornu.layers.preprocessing.augmentation import rescaled
 from cornu.layers.sizes import channel_axis, space_axes
 from cornu.ops.image.colors import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
@@ -185,6 +185,7 @@ def locally_equalized(
     height, width = last.shape[1:3]
     size = (-(-height // tiles[0]), -(-width // tiles[1]))
     missing = (size[0] * tiles[0] - height, size[1] * tiles[1] - width)
+    state.afford(state.TURN * (missing[0] // height + missing[1] // width))
     levels = rescaled(engine.cast(last, "float32"), value_range, BYTE)
     levels = engine.np.pad(levels, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)], "symmetric")
     places = _whole(levels, LEVELS)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from cornu import engine, tree
+from cornu import engine, state, tree
 from cornu.config import Within
 from cornu.errors import UsageError, shown
 from cornu.fields import DataFormat, Positive
@@ -142,6 +142,7 @@ class RandAugment(_Policy):
         return {**super().kinds(), **self.more_kinds()}
 
     def draw(self, images_shape: Sequence[int], key: Any) -> Any:
+        state.afford(4 * state.TURN * self.num_ops)
         return [self.deal(images_shape, engine.fold(key, i)) for i in range(self.num_ops)]
 
     def augment_images(self, images: Any, drawn: Any) -> Any:
@@ -201,6 +202,7 @@ class AugMix(_Policy):
     def draw(self, images_shape: Sequence[int], key: Any) -> Any:
         batch = images_shape[0]
         chains = (self.num_chains * batch, *images_shape[1:])
+        state.afford(4 * state.TURN * self.chain_depth)
         keys = [engine.fold(key, i) for i in range(self.chain_depth + 2)]
         logs = engine.log_gamma(keys[0], (self.num_chains, batch), self.alpha, "float32")
         shares = engine.np.exp(logs - engine.logsumexp(logs, 0, True))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from cornu import engine, ops, settings
+from cornu import engine, ops, settings, state
 from cornu.errors import UsageError, shown
 from cornu.fields import DataFormat, Padding, Positive
 from cornu.initializers import STFT
@@ -200,6 +200,7 @@ class MelSpectrogram(Layer):
 
     def _triangles(self) -> np.ndarray:
         """(bins, num_mel_bins): how much each frequency counts in each mel bin."""
+        state.afford(8 * (self.fft_length // 2 + 1) * self.num_mel_bins)
         mel = _mel(np.linspace(0, self.sampling_rate / 2, self.fft_length // 2 + 1))[:, None]
         edges = np.linspace(_mel(self.min_freq), _mel(self.max_freq), self.num_mel_bins + 2)
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]

@@ -9,15 +9,15 @@ import numpy as np
 from cornu import engine
 from cornu.config import Convert, OneOf, field, registered_name
 from cornu.errors import UsageError, UsageTypeError, shown, suggestion
+from cornu.graph import Tensor
 from cornu.layers.preprocessing.encoding import (
     TableLayer,
-    as_table,
     batches,
-    refuse_strings,
     texts,
 )
 from cornu.layers.preprocessing.lookup import StringLookup
 from cornu.layers.preprocessing.vocabulary import GIVEN_VOCABULARY, GIVEN_WEIGHTS, refuse_path
+from cornu.registry import function_form
 
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 STRIP = str.maketrans("", "", string.punctuation)
@@ -52,7 +52,8 @@ def _ngrams(value: Any) -> Any:
 class TextVectorization(TableLayer):
     """Texts as the places of their words in a vocabulary, or as vectors of counts.
 
-    Runs on the host: map it over the data before the model. Each text is standardized, split, made
+    Runs on the host: map it over the data, or let a model begin with it, behind
+    `Input((1,), dtype="string")`. Each text is standardized, split, made
     into n-grams, and looked up. Input: (batch,) or (batch, 1). Output: (batch, longest) of int32
     in mode "int", where 0 fills up and 1 is an unknown word; (batch, size of the vocabulary) in
     the others, where unknown words are at 0.
@@ -73,7 +74,7 @@ class TextVectorization(TableLayer):
         encoding: of bytes.
 
     Raises:
-        UsageError: where text would have to be part of a compiled model.
+        UsageError: for texts of another shape, and before a vocabulary is known.
 
     Example:
         >>> layer = TextVectorization(output_sequence_length=4)
@@ -83,6 +84,8 @@ class TextVectorization(TableLayer):
     """
 
     options = ("vocabulary_size", "input_shape", "batch_shape")
+    declared_shape = (None, 1)
+    declared_dtype = "string"
     max_tokens: int | None = None
     standardize: Annotated[Any, Convert(_choice(tuple(STANDARDIZE)))] = (
         "lower_and_strip_punctuation"
@@ -98,6 +101,13 @@ class TextVectorization(TableLayer):
     ragged: bool = False
     encoding: str = "utf-8"
     name: Any = None
+
+    _size_to_come = 0
+
+    def take_options(self, options: dict[str, Any]) -> None:
+        """Remember how large the vocabulary was, where a config tells."""
+        super().take_options(options)
+        self._size_to_come = int(options.get("vocabulary_size") or 0)
 
     def set_up(self) -> None:
         """Make the lookup."""
@@ -121,6 +131,7 @@ class TextVectorization(TableLayer):
             encoding=self.encoding,
             name=f"{self.name}_lookup",
         )
+        self._lookup_layer._size_to_come = self._size_to_come
 
     # ---------------------------------------------------------------- vocabulary
 
@@ -187,28 +198,40 @@ class TextVectorization(TableLayer):
 
     # ---------------------------------------------------------------- call
 
-    def taken(self, x: Any) -> Any:
-        """The texts as an array; a Tensor is refused."""
-        refuse_strings(x, self)
-        return as_table(x, self)
+    def text_result(self, x: Any) -> tuple[tuple[int | None, ...], str]:
+        """Shape and dtype of what is made of texts."""
+        self._check_shape(x)
+        if self.output_mode != "int":
+            lookup = self._lookup_layer
+            return lookup.shape_of(Tensor((x.shape[0], None), "string"))
+        if self._flat():
+            return x.shape, "int32"
+        return (x.shape[0], self.output_sequence_length), "int32"
 
-    def call(self, x: Any) -> Any:
-        self._lookup_layer._require()
-        if not isinstance(x, np.ndarray):
-            raise UsageTypeError("E-TYPE", f"{self.who} takes text; got {shown(x)}.")
+    def _flat(self) -> bool:
+        """Whether each text is one word, so that the shape stays."""
+        plain = self.split is None and self.ngrams is None and self.output_mode == "int"
+        return plain and self.output_sequence_length is None
+
+    def _check_shape(self, x: Any) -> None:
         if x.ndim > 2 or (x.ndim == 2 and x.shape[1] != 1):
             raise UsageError(
                 "E-SHAPE",
                 f"{self.who} takes texts of shape (batch,) or (batch, 1); got {x.shape}. Call it "
                 "on one column at a time.",
             )
+
+    def call(self, x: Any) -> Any:
+        self._lookup_layer._require()
+        if not isinstance(x, np.ndarray):
+            raise UsageTypeError("E-TYPE", f"{self.who} takes text; got {shown(x)}.")
+        self._check_shape(x)
         lists = self.words(texts(x, self, self.encoding))
         if self.output_mode == "int":
             found = engine.array(self._filled(lists), "int32")
         else:
             found = self._lookup_layer.coded(self._filled(lists))
-        flat = self.split is None and self.ngrams is None and self.output_mode == "int"
-        if flat and self.output_sequence_length is None:
+        if self._flat():
             return found.reshape(x.shape)
         return found[0] if x.ndim == 0 else found
 
@@ -259,19 +282,14 @@ class TextVectorization(TableLayer):
         return super().from_config(config)
 
 
-def _named(function: Any, role: str, layer: TableLayer) -> dict[str, Any]:
-    registered, name = registered_name(function), getattr(function, "__name__", "")
-    if registered is None and not name.isidentifier():
+def _named(function: Any, role: str, layer: TableLayer) -> Any:
+    if not registered_name(function) and not getattr(function, "__name__", "").isidentifier():
         raise UsageError(
             "E-LAMBDA-SAVE",
             f"{layer.who}: {role} is a lambda, which has no name to save it by. Write it as a "
             "function and register it: @register_keras_serializable() def my_function(texts): …",
         )
-    return {
-        "class_name": "function",
-        "config": name,
-        "registered_name": registered or name,
-    }
+    return function_form(function)
 
 
 def _ascii_split(text: str) -> list[str]:

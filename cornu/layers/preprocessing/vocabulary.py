@@ -18,10 +18,10 @@ from cornu.errors import UsageError, listed, shown
 from cornu.layers.preprocessing.encoding import (
     TableLayer,
     batches,
+    coded_shape,
     encoded,
     host_encoded,
     on_host,
-    refuse_strings,
 )
 from cornu.layers.preprocessing.hashing import hash_key
 
@@ -94,6 +94,7 @@ class IndexLookup(TableLayer):
             raise UsageError("E-VOCABULARY", f"{self.who}: idf_weights need a vocabulary.")
 
     def _check(self) -> None:
+        state.afford(16 * self.num_oov_indices)
         least = self.num_oov_indices + 1 if self.max_tokens is not None else 0
         wrong = None
         if self.max_tokens is not None and self.max_tokens < 2:
@@ -107,11 +108,6 @@ class IndexLookup(TableLayer):
             wrong = f'idf_weights need output_mode="tf_idf"; got "{self.output_mode}".'
         if wrong:
             raise UsageError("E-VOCABULARY", f"{self.who}: {wrong}")
-
-    def taken(self, x: Any) -> Any:
-        """The input as an array; text is refused as a Tensor."""
-        refuse_strings(x, self)
-        return super().taken(x)
 
     # ---------------------------------------------------------------- vocabulary
 
@@ -305,6 +301,7 @@ class IndexLookup(TableLayer):
         depth = self._depth()
         tf_idf = self.output_mode == "tf_idf"
         mode = "count" if tf_idf else self.output_mode
+        state.afford(depth)
         weights = np.zeros(depth, "float32")
         if self.known.weights is not None:
             weights[: len(self.known.weights)] = self.known.weights
@@ -327,6 +324,15 @@ class IndexLookup(TableLayer):
             f"{self.who}: not in the vocabulary: {few}. num_oov_indices=1 gives unknown values a "
             "place.",
         )
+
+    def shape_of(self, x: Any) -> tuple[tuple[int | None, ...], str]:
+        """Shape and dtype of the places in a Tensor. Raises UsageError where no size is known."""
+        if self.output_mode == "int":
+            return x.shape, "int32"
+        if self._depth() <= self._offset:
+            self._require()
+        mode = "one_hot" if self.output_mode == "one_hot" else "count"
+        return coded_shape(x, mode, self._depth(), self), self.compute_dtype
 
     # ---------------------------------------------------------------- saving
 

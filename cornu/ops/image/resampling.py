@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cornu import engine
+from cornu import engine, state
 from cornu.errors import UsageError, shown
 from cornu.graph import op
 from cornu.kinds import OneOf
@@ -162,6 +162,7 @@ def resampled(
 
 
 def _nearest(size: int, new: int) -> np.ndarray:
+    state.afford(4 * new)
     return ((2 * np.arange(new) + 1) * size // (2 * new)).astype("int32")
 
 
@@ -189,6 +190,7 @@ class Taps:
 
     def matrix(self) -> np.ndarray:
         """(output, input)."""
+        state.afford(len(self.places) * self.size)
         made = np.zeros((len(self.places), self.size))
         np.add.at(made, (np.arange(len(self.places))[:, None], self.places), self.weights)
         return made
@@ -198,9 +200,11 @@ class Taps:
 def _taps(size: int, new: int, method: str, antialias: bool) -> Taps:
     kernel, step = KERNELS[method], size / new
     wide = max(step, 1.0) if antialias else 1.0
+    taps = math.ceil(2 * kernel.radius * wide) + 1
+    state.afford(8 * new * taps)
     centre = (np.arange(new) + 0.5) * step - 0.5
     first = np.ceil(centre - kernel.radius * wide).astype(int)
-    places = first[:, None] + np.arange(math.ceil(2 * kernel.radius * wide) + 1)
+    places = first[:, None] + np.arange(taps)
     weights = kernel.weight(np.abs(centre[:, None] - places) / wide, np)
     weights = weights * ((places >= 0) & (places < size))
     weights = weights / weights.sum(1, keepdims=True)

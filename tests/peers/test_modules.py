@@ -1,0 +1,105 @@
+"""Every public name of Keras 3.15 and of tf.keras 2.15 is there, or stands here."""
+
+import importlib
+import types
+
+import pytest
+
+from cornu.dialects import modules, spellings
+
+pytestmark = pytest.mark.peers
+
+CALLBACKS = (
+    "BackupAndRestore BaseLogger CSVLogger EarlyStopping LambdaCallback LearningRateScheduler "
+    "ModelCheckpoint OrbaxCheckpoint ReduceLROnPlateau RemoteMonitor SidecarEvaluatorModelExport "
+    "SwapEMAWeights TensorBoard TerminateOnNaN UpdateEmbeddingCallback"
+)
+
+NOT_THERE = {
+    "": "FloatDTypePolicy Operation Quantizer RematScope StatelessScope SymbolicScope device remat "
+    "version",
+    "backend": "binary_focal_crossentropy categorical_focal_crossentropy is_float_dtype "
+    "is_int_dtype learning_phase_scope random_bernoulli result_type standardize_dtype",
+    "backend.experimental": "disable_tf_random_generator enable_tf_random_generator "
+    "is_tf_random_generator_enabled",
+    "callbacks": CALLBACKS,
+    "callbacks.experimental": CALLBACKS,
+    "config": "disable_flash_attention disable_interactive_logging disable_traceback_filtering "
+    "enable_flash_attention enable_interactive_logging enable_traceback_filtering "
+    "enable_unsafe_deserialization is_flash_attention_enabled is_interactive_logging_enabled "
+    "is_nnx_enabled is_traceback_filtering_enabled max_epochs max_steps_per_epoch set_backend "
+    "set_max_epochs set_max_steps_per_epoch",
+    "constraints": "RadialConstraint radial_constraint",
+    "dtype_policies": "AWQDTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy "
+    "Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy deserialize serialize",
+    "layers": "AbstractRNNCell DenseFeatures FlaxLayer JaxLayer RandomHeight RandomWidth TFSMLayer "
+    "TorchModuleWrapper",
+    "layers.experimental": "DynamicEmbedding DynamicLookup RandomFourierFeatures",
+    "layers.experimental.preprocessing": "PreprocessingLayer RandomHeight RandomWidth",
+    "metrics": "MeanRelativeError MeanTensor",
+    "metrics.experimental": "PyMetric",
+    "models.experimental": "SharpnessAwareMinimization",
+    "saving": "KerasFileEditor",
+    "utils": "Config FeatureSpace GeneratorEnqueuer OrderedEnqueuer PyDataset Sequence "
+    "SequenceEnqueuer SidecarEvaluator StepsPerExecutionTuner TimedThread array_to_img "
+    "audio_dataset_from_directory disable_interactive_logging enable_interactive_logging "
+    "image_dataset_from_directory img_to_array is_interactive_logging_enabled load_img "
+    "pack_x_y_sample_weight pad_sequences save_img split_dataset standardize_dtype "
+    "text_dataset_from_directory timeseries_dataset_from_array to_ordinal unpack_x_y_sample_weight "
+    "warmstart_embedding_matrix",
+    "utils.experimental": "DatasetCreator",
+    "visualization": "draw_bounding_boxes draw_segmentation_masks plot_bounding_box_gallery "
+    "plot_image_gallery plot_segmentation_mask_gallery",
+}
+"""Names that this version does not have, of modules that it has."""
+
+NO_MODULES = (
+    "applications distillation distribution dtensor estimator experimental export preprocessing "
+    "quantizers utils.bounding_boxes wrappers datasets.boston_housing datasets.california_housing "
+    "datasets.cifar10 datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist "
+    "datasets.reuters"
+).split()
+"""Modules that this version does not have, with what is below them."""
+
+
+@pytest.fixture(autouse=True)
+def old_names():
+    with spellings.registered():
+        yield
+
+
+def public(root):
+    """Path -> public names, of a package of which each public module is an attribute."""
+    found, waiting = {}, [(importlib.import_module(root), "")]
+    while waiting:
+        module, path = waiting.pop()
+        found[path] = set()
+        for name, value in vars(module).items():
+            if name.startswith("_"):
+                continue
+            if not isinstance(value, types.ModuleType):
+                found[path].add(name)
+            elif value.__name__ == f"{module.__name__}.{name}" and name not in ("api", "src"):
+                waiting.append((value, f"{path}.{name}" if path else name))
+    return found
+
+
+def is_there(path, name):
+    try:
+        return modules.value(path, name) is not None
+    except AttributeError:
+        return False
+
+
+@pytest.mark.parametrize("root", ["keras", "tf_keras.api._v2.keras"])
+def test_public_names(root):
+    pytest.importorskip(root.partition(".")[0])
+    found = public(root)
+    assert len(found) > 50 and "Dense" in found["layers"]
+    for path, names in found.items():
+        known = modules.canonical(path)
+        if known is None or not modules.present(known):
+            assert any(f"{path}.".startswith(f"{gone}.") for gone in NO_MODULES), path
+            continue
+        missing = {name for name in names if not is_there(known, name)}
+        assert missing == names & set(NOT_THERE.get(path, "").split()), path
