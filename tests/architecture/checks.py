@@ -28,6 +28,7 @@ ORDER = (
 LEVELS = {part: level for level, row in enumerate(ORDER) for part in row}
 
 FRAMEWORKS = frozenset({"jax", "jaxlib", "torch", "tensorflow"})
+PEERS = frozenset({"keras", "pandas", "sklearn", "tensorboard", "tensorflow", "tf_keras", "torch"})
 
 # Packages that a plain install lacks, or that cost much to import: these may wait for their use.
 OPTIONAL = frozenset(
@@ -113,6 +114,16 @@ def functions_import_only_optional_packages(modules: Modules) -> list[str]:
             if found.in_function and found.target.split(".")[0] not in allowed
         ]
     return complaints
+
+
+def tests_start_without_peers(modules: Modules) -> list[str]:
+    """No test needs another library to be read: `pytest.importorskip` or a fixture asks for it."""
+    return [
+        f"{where(module, found.line)} imports {found.target}: use pytest.importorskip"
+        for module in modules.values()
+        for found in imports(module)
+        if not found.in_function and found.target.split(".")[0] in PEERS
+    ]
 
 
 def old_spellings_stay_in_dialects(modules: Modules) -> list[str]:

@@ -38,6 +38,12 @@ def test_source(check: Callable[[Modules], list[str]], tree: Modules) -> None:
     expect_none(check(tree))
 
 
+def test_tests_start_without_peers() -> None:
+    collected = {name: each for name, each in modules(ROOT / "tests").items() if ".test_" in name}
+    assert collected, "nothing to check"
+    expect_none(checks.tests_start_without_peers(collected))
+
+
 def test_sizes_over_the_aim_are_shown(tree: Modules) -> None:
     """Fails never: `pytest -rP` shows what grows."""
     for size in sorted(checks.sizes(tree), key=lambda size: -size.lines / size.aim):

@@ -7,7 +7,6 @@ import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import keras
 import pytest
 
 from cornu.utils import get_file
@@ -39,7 +38,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in named.items() if not name.endswith(".unpacked")}
 
 
-def test_arguments():
+def test_arguments(keras):
     ours, theirs = inspect.signature(get_file), inspect.signature(keras.utils.get_file)
     assert list(ours.parameters) == list(theirs.parameters)
     for name, parameter in theirs.parameters.items():
@@ -48,7 +47,7 @@ def test_arguments():
 
 @pytest.mark.parametrize("name", ["flowers", "flowers.tar.gz", None, "a.b"])
 @pytest.mark.parametrize("given", [{}, {"extract": True}, {"cache_subdir": "x/y"}])
-def test_places(address, tmp_path, name, given):
+def test_places(keras, address, tmp_path, name, given):
     found = {}
     for get in (get_file, keras.utils.get_file):
         folder = tmp_path / get.__module__
