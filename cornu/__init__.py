@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cornu import (
         activations,
+        applications,
         backend,
         callbacks,
         config,
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        preprocessing,
         random,
         regularizers,
         saving,
         state,
         tree,
         utils,
+        visualization,
     )
     from cornu.graph import Function
     from cornu.initializers import Initializer
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from cornu.policy import DTypePolicy
     from cornu.regularizers import Regularizer
     from cornu.state import Variable
+    from cornu.training.gradients import value_and_gradients
 
 __version__ = "0.1.0"
 
@@ -58,6 +62,7 @@ _HOMES = {
     "Regularizer": "cornu.regularizers",
     "Sequential": "cornu.models",
     "Variable": "cornu.graph",  # which gives it its operators
+    "value_and_gradients": "cornu.training.gradients",
 }
 
 __all__ = [
@@ -76,6 +81,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",
@@ -90,12 +96,15 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",
     "state",
     "tree",
     "utils",
+    "value_and_gradients",
+    "visualization",
 ]
 
 _MODULES = frozenset(__all__) - _HOMES.keys() - {"__version__"}

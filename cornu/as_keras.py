@@ -8,6 +8,7 @@ Old code runs with what Keras 2.3 meant, unless `CORNU_GENERATION` names another
 come before the first import of Keras. `pytest -p cornu.as_keras` does it for tests.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,6 +27,10 @@ GENERATION = "2.3"
 
 TOPS = ("keras", "tf_keras")
 """Packages that Cornu is."""
+
+
+LATE = ("datasets", "preprocessing", "utils.image_utils")
+"""Paths whose old spellings are taken when one of their names is first asked for."""
 
 
 def install() -> None:
@@ -65,6 +70,8 @@ class AliasModule(ModuleType):
         if name.startswith("__") and name not in ("__all__", "__version__"):
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
         _take_old_spellings()
+        if path.startswith(LATE):
+            modules.load("cornu.dialects.spellings").complete()
         if name == "__all__":
             return [*modules.names(path), *([] if path == "layers" else _children(path))]
         found = modules.value(path, name)
@@ -92,8 +99,17 @@ def _children(path: str) -> list[str]:
 
 @cache
 def _take_old_spellings() -> None:
-    """Old spellings are taken as soon as there is something to call."""
-    modules.load("cornu.dialects.spellings").register()
+    """Old spellings are taken as soon as there is something to call.
+
+    Tables are made of many objects that stay: looking for garbage meanwhile takes longer than they.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        modules.load("cornu.dialects.spellings").register(late_too=False)
+    finally:
+        if collects:
+            gc.enable()
 
 
 # ---------------------------------------------------------------- the import system's side

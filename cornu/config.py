@@ -382,6 +382,7 @@ class Family:
     def __init__(self, kind: str, base: type | None = None, wire_module: str | None = None):
         self.kind, self.base, self.wire_module = kind, base, wire_module or f"keras.{kind}s"
         self.members: dict[str, Any] = {}
+        self._known: dict[str, tuple[str | None, int]] = {}
 
     def register(self, *members: Any, **aliases: Any) -> Any:
         """Add classes or functions by their names, and others under an alias."""
@@ -400,10 +401,19 @@ class Family:
         if found is None:
             found = self.members.get(name)
         if found is None:
-            loose = {_loose(n): m for n, m in reversed(self.members.items())}
-            found = loose.get(_loose(name))
+            found = self.members.get(self._spelt(name) or name)
         if found is None:
             raise unknown(self.kind, name, self.names())
+        return found
+
+    def _spelt(self, name: str) -> str | None:
+        """The name of the first member that differs in capitals and underscores only."""
+        found, count = self._known.get(name, (None, 0))
+        if count != len(self.members):
+            loose = {_loose(n): n for n in reversed(self.members)}
+            found = loose.get(_loose(name))
+            if found is not None:
+                self._known[name] = (found, len(self.members))
         return found
 
     def get(self, identifier: Any) -> Any:
@@ -546,6 +556,7 @@ def deserialize_inner(config: Any) -> Any:
 
 LIBRARY = (
     "activations",
+    "applications.inception_resnet_v2",
     "initializers",
     "layers",
     "layers.preprocessing",
@@ -553,8 +564,8 @@ LIBRARY = (
     "metrics",
     "models",
     "optimizers",
-    *(f"dialects.{name}" for name in ("layers", "losses", "normalization", "optimizers")),
-    *(f"dialects.{name}" for name in ("regularizers", "theano")),
+    *(f"dialects.{name}" for name in ("initializers", "layers", "losses", "normalization")),
+    *(f"dialects.{name}" for name in ("optimizers", "regularizers", "theano")),
 )
 """Modules whose classes may be named in a config; imported when one is not known yet."""
 

@@ -5,6 +5,7 @@ such a script says `import cornu.as_keras` first.
 """
 
 import argparse
+import inspect
 import os
 import sys
 import traceback
@@ -15,11 +16,14 @@ from typing import Any
 
 from cornu.dialects import generations
 from cornu.dialects.modules import load
-from cornu.errors import UsageError, UsageTypeError
+from cornu.errors import UsageError, UsageTypeError, suggestion
 
 __all__ = ["add_arguments", "run"]
 
 HERE = str(Path(__file__).parent) + os.sep
+SHOWN = 4
+"""How many arguments of a method are shown where its name was misspelt."""
+
 INTERRUPTED = 130
 """The exit status of a program that Ctrl-C ended."""
 
@@ -85,8 +89,39 @@ def _tell(error: BaseException) -> None:
 
 def _report(error: BaseException, found: TracebackType | None) -> traceback.TracebackException:
     """The traceback as text; of a wrong call, the lines of the script alone."""
+    _advise(error)
     report = traceback.TracebackException(type(error), error, found, compact=True)
     theirs = [line for line in report.stack if not line.filename.startswith(HERE)]
     if isinstance(error, (UsageError, UsageTypeError, ImportError)) and theirs:
         report.stack = traceback.StackSummary.from_list(theirs)
     return report
+
+
+def _advise(error: BaseException) -> None:
+    """Note the nearest name to an attribute of ours that is not there, and how it is called."""
+    owner: Any = getattr(error, "obj", None)
+    name = getattr(error, "name", None)
+    if not isinstance(error, AttributeError) or not name or not _is_ours(owner):
+        return
+    said = suggestion(name, [n for n in dir(owner) if not n.startswith("_")])
+    if not said or "Did you mean" in str(error):
+        return
+    nearest = said.split('"')[1]
+    error.add_note(f"{said.strip()} {_called(owner, nearest)}".rstrip())
+
+
+def _is_ours(owner: Any) -> bool:
+    """Whether this is an object or a class of the library, or of a class made from one."""
+    cls = owner if isinstance(owner, type) else type(owner)
+    return any(base.__module__.split(".")[0] == "cornu" for base in cls.__mro__)
+
+
+def _called(owner: Any, name: str) -> str:
+    """How a method is called today; "" for what is none."""
+    method = getattr(owner if isinstance(owner, type) else type(owner), name, None)
+    if not inspect.isfunction(method):
+        return ""
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters[:SHOWN]]
+    more = ", …" if len(parameters) > SHOWN else ""
+    return f"Call it as .{name}({', '.join(map(str, plain))}{more})."

@@ -439,10 +439,11 @@ class Seeds:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.set(int(np.random.SeedSequence().generate_state(1)[0]))
+        self.chosen = False  # whether somebody has set the seed
 
     def set(self, seed: int) -> None:
         """Begin again from `seed`."""
-        self.seed, self.taken = seed, 0
+        self.seed, self.taken, self.chosen = seed, 0, True
 
     def next(self) -> int:
         """A fresh 32-bit number, the same sequence for the same seed."""

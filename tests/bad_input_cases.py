@@ -178,13 +178,10 @@ class Unreadable:
         raise RuntimeError("requires grad")
 
 
-class Sparse:
-    """A sparse matrix, for all that matters here."""
+class SparseTensor:
+    """A sparse tensor of TensorFlow, for all that matters here."""
 
-    shape = (ROWS, 4)
-
-    def toarray(self):
-        return X
+    shape = dense_shape = (ROWS, 4)
 
 
 # ---------------------------------------------------------------- calls on a model

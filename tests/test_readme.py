@@ -27,6 +27,17 @@ def test_the_page_of_files_runs(tmp_path, monkeypatch):
     assert (tmp_path / "old.h5").exists()
 
 
+def test_the_page_of_training_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    scope: dict = {"__name__": "training"}
+    for block in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(compile(block, "training.md", "exec"), scope)
+    printed = capsys.readouterr().out
+    assert "['loss', 'rebuilt', 'small']" in printed and "Steps run in chunks" in printed
+    assert (tmp_path / "my_run").is_dir()
+
+
 def test_links_point_to_files():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):

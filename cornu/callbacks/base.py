@@ -25,9 +25,15 @@ class Callback:
         model: the model being trained.
         params: `epochs`, `steps`, `verbose` …
         passive: say True if batch hooks only read logs; chunks may then be long.
+        keeps: names of the attributes that change during a run (numbers, text, lists, dicts,
+            arrays): kept with a run, and set again after `on_train_begin` when it is resumed. None
+            for all attributes of such kinds.
+        leaves_traces: whether it writes somewhere: left out of a `fast_dev_run`.
     """
 
     passive = False
+    leaves_traces = False
+    keeps: tuple[str, ...] | None = None
     model: Any = None
     params: Mapping[str, Any] = {}
 
@@ -59,11 +65,11 @@ class Callback:
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Before a training batch."""
-        self.on_batch_begin(batch, logs=logs)
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """After a training batch; logs hold the running figures."""
-        self.on_batch_end(batch, logs=logs)
+        self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Before evaluation."""
@@ -97,26 +103,3 @@ def overrides(callback: Any, hooks: Iterable[str]) -> bool:
     """Whether a callback says something of its own in one of `hooks`, on its class or itself."""
     found = ((getattr(callback, hook, None), getattr(Callback, hook)) for hook in hooks)
     return any(own is not None and getattr(own, "__func__", own) is not base for own, base in found)
-
-
-class CallbackList:
-    """Callbacks told together, in order; knows whether any of them must see every batch."""
-
-    def __init__(self, callbacks: Iterable[Any], model: Any, params: Mapping[str, Any]):
-        self.callbacks = list(callbacks)
-        batchwise = [c for c in self.callbacks if overrides(c, BATCH_HOOKS)]
-        self.live = [c for c in batchwise if not getattr(c, "passive", False)]
-        self.passive = [c for c in batchwise if getattr(c, "passive", False)]
-        self.on_test_batches = [c for c in self.callbacks if overrides(c, TEST_HOOKS)]
-        self.on_predict_batches = [c for c in self.callbacks if overrides(c, PREDICT_HOOKS)]
-        self.on_chunks = [c for c in self.callbacks if overrides(c, ["on_chunk_end"])]
-        for callback in self.callbacks:
-            callback.set_params(dict(params))
-            callback.set_model(model)
-
-    def tell(self, hook: str, *args: Any, **kwargs: Any) -> None:
-        """Call one hook on all."""
-        for callback in self.callbacks:
-            method = getattr(callback, hook, None)
-            if method is not None:
-                method(*args, **kwargs)

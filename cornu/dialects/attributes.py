@@ -229,12 +229,14 @@ def _set_updates(layer: Any, updates: Any) -> None:
 def add_loss(layer: Any, losses: Any, inputs: Any = None) -> None:
     """Add to the loss, from within `call`; on a model, a Tensor of its graph too."""
     if isinstance(layer, Model) and graph.is_symbolic(losses):
-        if layer._graph is None or isinstance(layer, Sequential):
+        if layer._graph is None:
             raise UsageError(
                 "E-SYMBOLIC",
-                f'"{layer.name}".add_loss of a Tensor needs Model(inputs, outputs).',
+                f'"{layer.name}".add_loss of a Tensor needs a graph: Model(inputs, outputs), or a '
+                "Sequential that knows its input's shape.",
             )
-        layer._graph = LossyGraph(layer._graph, tree.leaves(losses))
+        lossy = LossyGraph(layer._graph, tree.leaves(losses))
+        setattr(layer, "_laid_out" if isinstance(layer, Sequential) else "_graph", lossy)
         layer._kept.clear()
     else:
         ADD_LOSS(layer, losses)
@@ -244,21 +246,37 @@ ADD_LOSS = Layer.add_loss
 
 
 class LossyGraph(Graph):
-    """A graph of which some Tensors are losses: they join the loss whenever it is computed."""
+    """A graph of which some Tensors are losses, or figures that are reported.
 
-    def __init__(self, known: Graph, losses: Sequence[Tensor]):
+    Losses join the loss whenever the graph is computed. `figures` are pairs of a Mean and a
+    Tensor: it takes the Tensor's value wherever its Variables are part of what is computed.
+    """
+
+    def __init__(self, known: Graph, losses: Sequence[Tensor] = (), figures: Sequence[tuple] = ()):
         super().__init__(known.inputs, known.outputs)
         self.added = [*getattr(known, "added", ()), *losses]
-        self._whole = Graph(known.inputs, [*self.output_leaves, *self.added])
+        self.figures = [*getattr(known, "figures", ()), *figures]
+        told = [tensor for _, tensor in self.figures]
+        self._whole = Graph(known.inputs, [*self.output_leaves, *self.added, *told])
         self.plan, self.layers = self._whole.plan, self._whole.layers
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Variables that ops of the graph read, and those of the figures."""
+        return [*super().variables, *(v for mean, _ in self.figures for v in mean.variables)]
 
     def __call__(self, inputs: Any) -> Any:
         """Values of the outputs; the losses are left in the Frame."""
         values = self._whole(inputs)
+        count = len(self.output_leaves)
         frame = state.frame()
         if frame is not None:
-            frame.losses.extend(value.sum() for value in values[len(self.output_leaves) :])
-        return tree.fill(self.outputs, values[: len(self.output_leaves)])
+            frame.losses.extend(value.sum() for value in values[count : count + len(self.added)])
+            told = values[count + len(self.added) :]
+            for (mean, _), value in zip(self.figures, told, strict=True):
+                if mean.total in frame.bound:
+                    mean.take(value)
+        return tree.fill(self.outputs, values[:count])
 
 
 # ---------------------------------------------------------------- models

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 # ruff: noqa: F403
-from cornu import settings
+from cornu import engine, settings
 from cornu.dialects import (
     backend_conv,
     backend_ctc,
@@ -45,10 +45,18 @@ PARTS = (
 
 __all__ = sorted(name for part in PARTS for name in part.__all__)  # pyright: ignore
 
+
+def _gpus() -> list[str]:
+    """GPUs, as `K.tensorflow_backend._get_available_gpus()` named them."""
+    found = [text for text in engine.devices() if text.startswith(("gpu", "cuda", "rocm"))]
+    return [f"/gpu:{i}" for i, _ in enumerate(found)]
+
+
 _SETTINGS: dict[str, Callable[[], Any]] = {
     "_BACKEND": backend_state.backend,
     "_EPSILON": settings.epsilon,
     "_FLOATX": settings.floatx,
+    "_get_available_gpus": lambda: _gpus,
     "_IMAGE_DATA_FORMAT": settings.image_data_format,
     "_IMAGE_DIM_ORDERING": backend_state.image_dim_ordering,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from cornu.dialects import generations
 from cornu.dialects.merging import merging
-from cornu.dialects.table import modern_config, table
+from cornu.dialects.table import SAME, modern_config, table
 from cornu.dialects.theano import as_theano
 from cornu.errors import UsageError, shown
 from cornu.layers import Layer
@@ -107,6 +107,8 @@ def modern_optimizer(config: Mapping[str, Any], generation: str) -> Plain:
     name = config.get("class_name") or config["name"]
     given = config["config"] if "class_name" in config else _without(config, "name")
     present, found = modern_config(str(name), given, generation)
+    if present in SAME:
+        present, found = modern_config(present, given, generation)
     return {"class_name": present, "config": found}
 
 

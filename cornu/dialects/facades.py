@@ -1,7 +1,8 @@
 """Stand-ins for TensorFlow and Theano, where they are not installed.
 
-They have what scripts of Keras set up with them: seeds, sessions, memory options, logging. Nothing
-computes here; another name is an error that says what to do.
+They have what scripts of Keras set up with them: seeds, sessions, memory options, logging; and the
+functions that an op does exactly (`tf_calls`, `theano_calls`). Another name is an error that says
+what to do.
 """
 
 import logging as python_logging
@@ -18,13 +19,13 @@ __all__ = ["SUBMODULES", "StandIn", "make", "missing"]
 
 ADVICE = {
     "tensorflow": (
-        "TensorFlow is not installed, and in its place stands only what sets up a program "
-        "(sessions, seeds, options). Compute with keras.backend (K) or cornu.ops, or install "
-        "TensorFlow"
+        "TensorFlow is not installed, and in its place stand what sets up a program (sessions, "
+        "seeds, options) and plain functions of arrays. Compute with keras.backend (K) or "
+        "cornu.ops, or install TensorFlow"
     ),
     "theano": (
-        "Theano is not installed, and in its place stands only theano.config. Compute with "
-        "keras.backend (K) or cornu.ops"
+        "Theano is not installed, and in its place stand theano.config and plain functions of "
+        "tensors. Compute with keras.backend (K) or cornu.ops"
     ),
 }
 
@@ -51,16 +52,41 @@ class StandIn(ModuleType):
         child = f"{self.__name__}.{name}"
         if child in SUBMODULES:
             return load(child)
-        raise AttributeError(missing(child))
+        found = _function(child)
+        if found is None:
+            raise AttributeError(missing(child))
+        self.__dict__[name] = found
+        return found
 
 
 WITH_KERAS = ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2", "tensorflow.python")
 """Modules of which `keras` is an attribute."""
 
 
+CALLS = {
+    "tensorflow": "cornu.dialects.tf_calls",
+    "theano": "cornu.dialects.theano_calls",
+}
+"""Library -> the tables of its functions."""
+
+
+def _function(name: str) -> Any:
+    """A function of the library, done by an op; None where there is none."""
+    top, _, rest = name.partition(".")
+    return load(CALLS[top]).function(rest)
+
+
 def missing(name: str) -> str:
     """What to say of a name that no stand-in has."""
-    return f"{name} is not here: {ADVICE[name.partition('.')[0]]}."
+    top, _, rest = name.partition(".")
+    known = load(CALLS[top]).INSTEAD
+    rest = rest.removeprefix("compat.v1.").removeprefix("compat.v2.")
+    parts = rest.split(".")
+    near = [".".join(parts[: i + 1]) for i in range(len(parts))]
+    instead = next((known[one] for one in reversed(near) if one in known), None)
+    if instead is not None:
+        return f"{name} is not here. Use {instead}. ({ADVICE[top]}.)"
+    return f"{name} is not here: {ADVICE[top]}."
 
 
 # ---------------------------------------------------------------- sessions and graphs
@@ -170,6 +196,16 @@ def _devices(kind: str | None = None) -> list[SimpleNamespace]:
     return [device for device in found if kind in (None, device.device_type)]
 
 
+def _local_devices(*args: Any) -> list[SimpleNamespace]:
+    """`device_lib.list_local_devices()`."""
+    found = []
+    for device in _devices():
+        name = device.name.replace("physical_device", "device")
+        more = {"physical_device_desc": "", "memory_limit": 0, "incarnation": 0}
+        found.append(SimpleNamespace(name=name, device_type=device.device_type, **more))
+    return found
+
+
 def _gpu_name() -> str:
     return next((f"/device:GPU:{n}" for n, _ in enumerate(_devices("GPU"))), "")
 
@@ -231,6 +267,16 @@ def _logging() -> SimpleNamespace:
     )
 
 
+class _Random(SimpleNamespace):
+    """`tf.random`: seeds, and draws."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = None if name.startswith("__") else _function(f"tensorflow.random.{name}")
+        if found is None:
+            raise AttributeError(missing(f"tensorflow.random.{name}"))
+        return found
+
+
 def _tensorflow() -> dict[str, Any]:
     """The names of `tf` and `tf.compat.v1`, one set for both."""
     quiet = (
@@ -267,7 +313,7 @@ def _tensorflow() -> dict[str, Any]:
         "is_tensor": _is_tensor,
         "logging": _logging(),
         "newaxis": None,
-        "random": SimpleNamespace(set_seed=_seed, set_random_seed=_seed),
+        "random": _Random(set_seed=_seed, set_random_seed=_seed),
         "set_random_seed": _seed,
         "test": SimpleNamespace(
             gpu_device_name=_gpu_name,
@@ -277,19 +323,43 @@ def _tensorflow() -> dict[str, Any]:
     }
 
 
+def _flags() -> dict[str, Any]:
+    return load("cornu.dialects.tf_flags").names()
+
+
+def _app() -> dict[str, Any]:
+    return {"run": load("cornu.dialects.tf_flags").run}
+
+
 def _theano() -> dict[str, Any]:
     floatx = load("cornu.settings").floatx()
     config = Options(floatX=floatx, device="cpu", openmp=False, optimizer="fast_run")
     return {"__version__": "1.0.5", "config": config}
 
 
+GROUPS = ("linalg", "math", "nn")
+"""Modules of TensorFlow that have functions alone."""
+
 SUBMODULES: dict[str, Callable[[], dict[str, Any]]] = {
+    **{f"tensorflow.{group}": dict for group in GROUPS},
+    **{f"tensorflow.compat.v1.{group}": dict for group in GROUPS},
     "tensorflow": _tensorflow,
+    "tensorflow.app": _app,
+    "tensorflow.app.flags": _flags,
     "tensorflow.compat": dict,
     "tensorflow.compat.v1": _tensorflow,
+    "tensorflow.compat.v1.app": _app,
+    "tensorflow.compat.v1.app.flags": _flags,
+    "tensorflow.compat.v1.flags": _flags,
     "tensorflow.compat.v2": _tensorflow,
+    "tensorflow.flags": _flags,
     "tensorflow.python": dict,
+    "tensorflow.python.client": dict,
+    "tensorflow.python.client.device_lib": lambda: {"list_local_devices": _local_devices},
     "theano": _theano,
+    "theano.tensor": dict,
+    "theano.tensor.extra_ops": dict,
+    "theano.tensor.nnet": dict,
 }
 """Module -> what makes its names."""
 

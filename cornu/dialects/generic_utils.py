@@ -7,6 +7,7 @@ from typing import Any
 from cornu.callbacks import Progbar
 from cornu.config import deserialize, serialize
 from cornu.dialects.backend_state import data_format_of
+from cornu.dialects.patches import Patch, Unset
 from cornu.errors import UsageError, listed, unknown
 from cornu.registry import (
     custom_object,
@@ -26,6 +27,7 @@ __all__ = [
     "display_table",
     "get_custom_objects",
     "get_from_module",
+    "get_function_name",
     "get_registered_name",
     "get_registered_object",
     "getargspec",
@@ -83,6 +85,11 @@ def get_from_module(
     if found is None:
         raise unknown(module_name, identifier, module_params)
     return found(**(kwargs or {})) if instantiate or kwargs else found
+
+
+def get_function_name(o: Any) -> str:
+    """A name as it is, and a function's own."""
+    return o if isinstance(o, str) else o.__name__
 
 
 def has_arg(fn: Callable, name: str, accept_all: bool = False) -> bool:
@@ -190,3 +197,25 @@ def display_table(rows: Iterable[Iterable], positions: Sequence[int]) -> None:
         for field, end in zip(row, positions, strict=False):
             line = (line + str(field)).ljust(end)[:end]
         print(line)
+
+
+# ---------------------------------------------------------------- the progress bar
+
+
+def _update(
+    bar: Any,
+    current: int,
+    values: Any = None,
+    force: bool = False,
+    finalize: bool | None = None,
+) -> None:
+    """`Progbar.update`, which up to 2.1 could be made to show itself at once."""
+    UPDATE(bar, current, values, finalize)
+
+
+UPDATE = Progbar.update
+
+PATCHES: Sequence[Patch] = (
+    Patch(Progbar, "update", _update),
+    Patch(Progbar, "seen_so_far", Unset("seen_so_far", lambda bar: bar._bar.done)),
+)

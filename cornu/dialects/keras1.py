@@ -85,6 +85,9 @@ def of_steps(given: Arguments) -> Arguments:
     return found
 
 
+of_steps.needs = frozenset(STEPS)  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def of_numbers(given: Arguments) -> Arguments:
     """`input_length` of an Embedding as the shape of its input."""
     found = dict(given)
@@ -94,6 +97,9 @@ def of_numbers(given: Arguments) -> Arguments:
         sizes = length if isinstance(length, (list, tuple)) else (length,)
         found["input_shape"] = tuple(sizes)
     return found
+
+
+of_numbers.needs = frozenset({"input_length"})  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _forget_bias(value: Any) -> Arguments:
@@ -399,7 +405,7 @@ CELLS: Sequence[Row] = (
             **{k: v for k, v in RECURRENT.items() if k != "inner_activation"},
             "output_dim": "units",
         },
-        values=GATES,
+        values={"activation": HARD},
         split=begin("kernel", "recurrent", "bias"),
         drop=SPEED,
         expand=of_steps,
@@ -454,6 +460,12 @@ WORDS = (
     "after the Embedding."
 )
 
+
+def _of_words(value: Any) -> Arguments:
+    """`dropout` of an Embedding, which dropped whole words."""
+    return {"class_name": "WordDropEmbedding", "word_dropout": value} if value else {}
+
+
 OTHERS: Sequence[Row] = (
     DENSE,
     Row(
@@ -483,8 +495,7 @@ OTHERS: Sequence[Row] = (
             "W_regularizer": "embeddings_regularizer",
             "W_constraint": "embeddings_constraint",
         },
-        split=begin("embeddings"),
-        drop={"dropout": WORDS},
+        split={**begin("embeddings"), "dropout": _of_words},
         expand=of_numbers,
     ),
     Row(

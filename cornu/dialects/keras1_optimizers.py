@@ -1,16 +1,22 @@
 """The rows of Keras 0.3 to 2.2 for optimizers, regularizers and constraints."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cornu.dialects.generations import GENERATIONS
-from cornu.dialects.optimizers import AdagradOuterEpsilon, NadamSlowWarmup, RMSpropOuterEpsilon
+from cornu.dialects.optimizers import (
+    DECAYING,
+    AdagradOuterEpsilon,
+    NadamSlowWarmup,
+    RMSpropOuterEpsilon,
+)
 from cornu.dialects.table import Arguments, Row, until
 from cornu.optimizers.schedules import InverseTimeDecay
 
 LAST = "1.2"
 
-# ---------------------------------------------------------------- regularizers, constraints
+# ---------------------------------------------------------------- regularizers and their like
 
 SMALL: Sequence[Row] = (
     Row("WeightRegularizer", LAST, is_now="L1L2", apart=True, positional=("l1", "l2")),
@@ -41,22 +47,27 @@ SMALL: Sequence[Row] = (
 # ---------------------------------------------------------------- optimizers
 
 
-def _decaying(rate: float) -> Callable[[Arguments], Arguments]:
-    """`decay` as a schedule: `rate / (1 + decay * updates)`; nothing for an epsilon of None."""
+def _decaying(name: str, rate: float) -> Callable[[Arguments], Arguments]:
+    """`decay` as a schedule, `rate / (1 + decay * updates)`, in place of the class that has it."""
 
     def expand(given: Arguments) -> Arguments:
-        found = dict(given)
-        if found.get("epsilon", 0) is None:
-            del found["epsilon"]
-        decay = found.pop("decay", None)
+        found = _without_none(given)
+        decay = found.pop("decay", None) if name in DECAYING else None
         if decay:
             begin_with = found.get("learning_rate", rate)
-            found["learning_rate"] = InverseTimeDecay(begin_with, 1, decay)
+            if isinstance(begin_with, (int, float)):
+                found["learning_rate"] = InverseTimeDecay(begin_with, 1, decay)
+            found["class_name"] = DECAYING[name]
         if "schedule_decay" in found:
             found["class_name"] = SLOW
         return found
 
     return expand
+
+
+def _without_none(given: Arguments) -> Arguments:
+    """An epsilon of None was that of the settings."""
+    return {n: value for n, value in given.items() if n != "epsilon" or value is not None}
 
 
 def _as_it_is(value: Any) -> Any:
@@ -76,10 +87,20 @@ def _optimizer(
         name,
         "2.2",
         positional=("lr", *middle),
-        rename={"lr": "learning_rate", "clipnorm": "global_clipnorm"},
-        values={"decay": _as_it_is, "schedule_decay": _as_it_is},
-        expand=_decaying(rate),
+        rename=OPTIMIZER,
+        values={"decay" if name in DECAYING else "schedule_decay": _as_it_is},
+        expand=_decaying(name, rate),
         defaults={"learning_rate": until("2.3", rate), **defaults, **rule},
+    )
+
+
+def _with_decay(row: Row) -> Sequence[Row]:
+    """The rows of the class that has `decay` as a field of its own."""
+    name = DECAYING[row.name]
+    defaults = {n: value for n, value in row.defaults.items() if n != "class_name"}
+    return (
+        replace(row, name=name, values={}, expand=_without_none, defaults=defaults),
+        Row(name, "2.3", rename=OPTIMIZER),
     )
 
 
@@ -92,6 +113,7 @@ def between(first: str, last: str, value: Any) -> dict[str, Any]:
 SLOW = NadamSlowWarmup.__name__
 SQRT = {"epsilon": {"0.3": 1e-6, "1.0": 1e-8, "1.2": 1e-8, "2.0": 1e-8}}
 TINY = {"epsilon": until("2.0", 1e-8)}
+OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
 BETAS = ("beta_1", "beta_2", "epsilon")
 
 OPTIMIZERS: Sequence[Row] = (
@@ -115,3 +137,8 @@ OPTIMIZERS: Sequence[Row] = (
 )
 
 ROWS: Sequence[Row] = (*SMALL, *OPTIMIZERS)
+
+DRIFTING: Sequence[Row] = tuple(
+    made for row in OPTIMIZERS if row.name in DECAYING for made in _with_decay(row)
+)
+"""Rows of classes that no old script calls by these names."""

@@ -1,10 +1,12 @@
 """The rows of Keras 2: what its layers and optimizers said otherwise than those of today."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from cornu.dialects.keras1 import GATES_2, HARD, STEPS, WORDS, begin, of_numbers, of_steps
 from cornu.dialects.layers import HARD_SIGMOID
-from cornu.dialects.table import Row, until
+from cornu.dialects.table import Arguments, Row, until
+from cornu.errors import UsageError, shown
 
 LAST = "2.3"
 BIAS = begin("kernel", "bias")
@@ -18,7 +20,7 @@ PENALTIES = (
 LATE = ("activation", "use_bias", "kernel_initializer", "bias_initializer", *PENALTIES)
 LINE = {"data_format": until(LAST, "channels_last")}
 HARD_GATES = {"recurrent_activation": until("2.2", HARD_SIGMOID)}
-SPEED = {"implementation": "", "time_major": ""}
+SPEED = {"implementation": ""}
 
 
 def _convolutions() -> list[Row]:
@@ -49,21 +51,35 @@ def _convolutions() -> list[Row]:
     ]
 
 
-def _recurrent() -> list[Row]:
-    rows = [
-        Row(
-            name,
-            LAST,
-            values=GATES_2,
-            split=begin("kernel", "recurrent", "bias"),
-            rename=STEPS,
-            drop=SPEED,
-            expand=of_steps,
+def _by_time(value: Any) -> Arguments:
+    """`time_major`, which only tf.keras had."""
+    if value:
+        raise UsageError(
+            "E-OLD-OPTION",
+            f"time_major={shown(value)} is gone: data begin with the batch. Put "
+            "Lambda(lambda x: ops.transpose(x, (1, 0, 2))) before the layer, and after it where it "
+            "returns sequences.",
         )
-        for name in ("SimpleRNN", "GRU", "LSTM", "RNN")
+    return {}
+
+
+TIME = {"time_major": _by_time}
+
+
+def _recurrent() -> list[Row]:
+    gates = begin("kernel", "recurrent", "bias")
+    said = {
+        "SimpleRNN": {"values": {"activation": HARD}, "split": {**gates, **TIME}},
+        "GRU": {"values": GATES_2, "split": {**gates, **TIME}},
+        "LSTM": {"values": GATES_2, "split": {**gates, **TIME}},
+        "RNN": {"split": TIME},
+    }
+    rows = [
+        Row(name, LAST, rename=STEPS, drop=SPEED, expand=of_steps, **own)
+        for name, own in said.items()
     ]
     rows.append(Row("ConvLSTM2D", LAST, values=GATES_2, drop=SPEED))
-    rows.append(Row("SimpleRNNCell", LAST, values=GATES_2, drop=SPEED))
+    rows.append(Row("SimpleRNNCell", LAST, values={"activation": HARD}, drop=SPEED))
     rows.append(Row("LSTMCell", LAST, values=GATES_2, drop=SPEED, defaults=HARD_GATES))
     reset = {"reset_after": until(LAST, False)}
     rows.append(Row("GRUCell", LAST, values=GATES_2, drop=SPEED, defaults={**HARD_GATES, **reset}))
@@ -78,6 +94,20 @@ def _from_corner(given: dict) -> dict:
     return {**given, "class_name": "CornerUpSampling2D"} if bilinear else given
 
 
+def _of_batches(given: dict) -> dict:
+    """`batch_size` of any layer, beside the shape of a row, as one shape."""
+    if "batch_size" not in given or not given.keys() & {"input_shape", "input_dim"}:
+        return given
+    found = dict(given)
+    size, width = found.pop("batch_size"), found.pop("input_dim", None)
+    shape = found.pop("input_shape", None) or (width,)
+    return {"batch_shape": (size, *shape), **found}
+
+
+_of_batches.needs = frozenset({"batch_size"})  # pyright: ignore[reportFunctionMemberAccess]
+_from_corner.needs = frozenset({"interpolation"})  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def _cudnn(given: dict) -> dict:
     """The one pair of activations that cuDNN has; its GRU resets after the product."""
     return {"activation": "tanh", "recurrent_activation": "sigmoid", **given}
@@ -88,7 +118,12 @@ def _cudnn_gru(given: dict) -> dict:
 
 
 ROWS: Sequence[Row] = (
-    Row("any Layer", LAST, rename={"batch_input_shape": "batch_shape"}),
+    Row(
+        "any Layer",
+        LAST,
+        rename={"batch_input_shape": "batch_shape", "batch_size": "batch_size"},
+        expand=_of_batches,
+    ),
     Row("Dense", LAST, values={"activation": HARD}, split=BIAS),
     *_convolutions(),
     *_recurrent(),
@@ -112,7 +147,7 @@ ROWS: Sequence[Row] = (
         drop={"fused": "", "virtual_batch_size": "whole batches are normalized."},
     ),
     Row("LeakyReLU", LAST, positional=("alpha",), rename={"alpha": "negative_slope"}),
-    Row("InputLayer", LAST, rename={"batch_input_shape": "batch_shape"}),
+    Row("InputLayer", LAST, rename={"batch_input_shape": "batch_shape", "input_dtype": "dtype"}),
     Row("Model", LAST, positional=("inputs", "outputs", "name")),
     Row("PReLU", LAST, split=begin("alpha")),
     Row("DepthwiseConv2D", LAST, split=begin("depthwise", "bias")),

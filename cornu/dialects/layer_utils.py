@@ -9,10 +9,12 @@ import numpy as np
 
 from cornu import layers
 from cornu.dialects.backend_state import data_format_of
+from cornu.dialects.generic_utils import get_from_module
+from cornu.dialects.graph0 import Graph
 from cornu.dialects.np_utils import convert_kernel
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.layers import Layer
-from cornu.models import Model
+from cornu.models import Model, Sequential
 from cornu.saving import model_from_json
 from cornu.tensor import Tensor
 
@@ -22,6 +24,7 @@ __all__ = [
     "convert_dense_weights_data_format",
     "count_params",
     "count_total_params",
+    "get_model_class",
     "get_source_inputs",
     "layer_from_config",
     "model_from_config",
@@ -56,6 +59,15 @@ def layer_from_config(
 ) -> Layer:
     """The layer of `{"class_name": ..., "config": ...}`. Raises UsageError for an unknown class."""
     return layers.deserialize(config, custom_objects)
+
+
+def get_model_class(identifier: Any) -> Any:
+    """The class of models of this name: "Sequential", "Model" or "Graph".
+
+    Raises UsageError for another name.
+    """
+    known = {"Graph": Graph, "Model": Model, "Sequential": Sequential}
+    return get_from_module(identifier, known, "model")
 
 
 # ---------------------------------------------------------------- counting and printing

@@ -4,13 +4,14 @@ What a saved config or an old constructor asks for and today's layers cannot do.
 the rows of `keras0` and `keras1`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from cornu import activations, ops
-from cornu.config import OneOf, register_keras_serializable
-from cornu.layers import BatchNormalization, Dot, Layer, UpSampling2D
+from cornu import activations, ops, state
+from cornu.config import OneOf, Within, register_keras_serializable
+from cornu.dialects.older import OlderClass
+from cornu.layers import BatchNormalization, Dot, Embedding, Layer, UpSampling2D
 
 __all__ = [
     "BatchMomentsNormalization",
@@ -18,6 +19,7 @@ __all__ = [
     "Cosine",
     "MergedSteps",
     "SampleNormalization",
+    "WordDropEmbedding",
     "activation_2",
     "hard_sigmoid_2",
 ]
@@ -68,7 +70,7 @@ class MergedSteps(Layer):
         return {"sum": ops.sum, "ave": ops.mean, "mul": ops.prod}[self.mode](x, axis=1)
 
 
-class SampleNormalization(BatchNormalization):
+class SampleNormalization(OlderClass, BatchNormalization):
     """`(x - mean) / (deviation + epsilon) * gamma + beta` by each sample's own moments on `axis`.
 
     BatchNormalization with `mode=1` of Keras 0 and 1; deviation is `sqrt(variance + epsilon)`. It
@@ -84,7 +86,7 @@ class SampleNormalization(BatchNormalization):
         return y if self.beta is None else y + ops.reshape(self.beta, along)
 
 
-class BatchMomentsNormalization(BatchNormalization):
+class BatchMomentsNormalization(OlderClass, BatchNormalization):
     """BatchNormalization by the moments of the batch, in inference too.
 
     It had `mode=2` in Keras 1. Shapes: any, unchanged.
@@ -102,7 +104,27 @@ class BatchMomentsNormalization(BatchNormalization):
         return self.finish(x, ops.reshape(mean, along), ops.reshape(variance, along), along)
 
 
-class CornerUpSampling2D(UpSampling2D):
+class WordDropEmbedding(OlderClass, Embedding):
+    """Embedding that drops whole words in training: `Embedding(dropout=)` of Keras 1.
+
+    Each row of the table is left out of a batch with probability `word_dropout`, wherever its word
+    stands, and the others are divided by 1 - word_dropout. Shapes: as Embedding's.
+    """
+
+    word_dropout: Annotated[float, Within(0, 1)] = 0.0
+
+    stands_for: ClassVar[type] = Embedding
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        rows = super().call(x)
+        if not training or not 0 < self.word_dropout < 1:
+            return rows
+        ones = ops.ones((self.input_dim, 1), rows.dtype)
+        kept = ops.dropout(ones, self.word_dropout, None, state.draw_key(None))
+        return rows * ops.take(kept, ops.cast(x, "int32"), axis=0)
+
+
+class CornerUpSampling2D(OlderClass, UpSampling2D):
     """Bilinear UpSampling2D that counts from the upper left corner, as TensorFlow 1 did.
 
     Row i of the output is row i / size of the input; today it is (i + 1/2) / size - 1/2. Shapes: as

@@ -1,4 +1,7 @@
-"""Losses as they were before Keras 3: their names, their formulas, and how they were averaged."""
+"""Losses as they were before Keras 3: their names, their formulas, and how they were averaged.
+
+`compile` of a script gives every loss the formula and the average of the script's generation.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,9 +10,11 @@ from cornu import engine, losses, ops, state, tree
 from cornu.config import custom_object, deserialize_inner
 from cornu.dialects import generations
 from cornu.dialects.generations import GENERATIONS
+from cornu.dialects.patches import Patch
 from cornu.errors import UsageError, listed, shown, suggestion
 from cornu.graph import op
 from cornu.losses.base import (
+    FunctionLoss,
     LossFunction,
     averages,
     both_masks,
@@ -20,7 +25,15 @@ from cornu.losses.base import (
 )
 from cornu.ops.crossentropy import floating
 
-__all__ = ["NAMES", "OlderLoss", "cosine_proximity", "root_mean_squared_error"]
+__all__ = [
+    "NAMES",
+    "PATCHES",
+    "OlderLoss",
+    "cosine_proximity",
+    "hinge",
+    "root_mean_squared_error",
+    "squared_hinge",
+]
 
 
 # ---------------------------------------------------------------- formulas
@@ -59,6 +72,16 @@ def _squared_hinge(y_true: Any, y_pred: Any) -> Any:
     return engine.np.mean(engine.np.square(engine.np.maximum(1 - y_true * y_pred, 0)), axis=-1)
 
 
+def hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(max(1 - t p, 0))`; from 2.3 on a label of 0 is one of -1."""
+    return (_hinge if generations.before("2.3") else losses.hinge)(y_true, y_pred)
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+    """`mean(max(1 - t p, 0)**2)`; from 2.3 on a label of 0 is one of -1."""
+    return (_squared_hinge if generations.before("2.3") else losses.squared_hinge)(y_true, y_pred)
+
+
 NAMES: dict[str, Callable] = {
     "RMSE": root_mean_squared_error,
     "cosine": cosine_proximity,
@@ -87,8 +110,14 @@ TODAY = {
     _hinge: losses.hinge,
     _mean_cosine: losses.cosine_similarity,
     _squared_hinge: losses.squared_hinge,
+    cosine_proximity: losses.cosine_similarity,
+    hinge: losses.hinge,
+    squared_hinge: losses.squared_hinge,
 }
 """A formula of then -> that of today."""
+
+THEN = {losses.hinge: hinge, losses.squared_hinge: squared_hinge}
+"""A function of today -> the one that asks which generation is in force."""
 
 
 def function_of(name: str, generation: str) -> Callable:
@@ -197,3 +226,34 @@ class OlderLoss(LossFunction):
 
 
 losses.family.register(OlderLoss)
+
+# ---------------------------------------------------------------- losses that scripts name
+
+
+def _of_then(identifier: Any, y_shape: Any = None, output_shape: Any = None) -> Any:
+    """`losses.for_names`: the loss with the formula and the average of the generation in force."""
+    found = FOR_NAMES(identifier, y_shape, output_shape)
+    generation = generations.current()
+    if found is None or isinstance(found, OlderLoss) or generation == "3":
+        return found
+    if isinstance(identifier, str) and identifier.lower() not in ("ce", "crossentropy"):
+        return OlderLoss(identifier, generation)
+    if isinstance(found, LossFunction) and found is not identifier:
+        return OlderLoss(THEN.get(found.fn, found.fn), generation, found.name)
+    return _averaged_as_then(found, generation)
+
+
+def _averaged_as_then(loss: Any, generation: str) -> Any:
+    """An object of a class as there are since 2.3, which counted masked entries then."""
+    whole = loss.reduction == "sum_over_batch_size"
+    if generation != "2.3" or not whole or not type(loss).__module__.startswith("cornu."):
+        return loss
+    if isinstance(loss, LossFunction):
+        return OlderLoss(loss.fn, generation, loss.name, **loss.kwargs)
+    if isinstance(loss, FunctionLoss):
+        return OlderLoss(type(loss).function, generation, loss.name, **loss.arguments)
+    return loss
+
+
+FOR_NAMES = losses.for_names
+PATCHES = (Patch(losses, "for_names", _of_then),)

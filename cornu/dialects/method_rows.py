@@ -118,6 +118,8 @@ class _Tuples:
         return _as_tuple(self.data[index])
 
     def __getattr__(self, name: str) -> Any:
+        if name == "data":  # asked while it is being unpickled
+            raise AttributeError(name)
         return getattr(self.data, name)
 
 
@@ -219,7 +221,7 @@ PREDICT_ROWS = (
 )
 CLASSES_ROWS = (
     Row("predict_classes", "0.3", rename=DATA, defaults=OLD_SIZE),
-    Row("predict_classes", "2.3", defaults={"verbose": until("3", 0)}),
+    Row("predict_classes", "2.3", defaults={"verbose": {**until("3", 0), **until("2.0", 1)}}),
 )
 FIT_GENERATOR_ROWS = (
     Row(
@@ -348,7 +350,12 @@ ROWS: Mapping[str, Sequence[Row]] = {
 
 SEQUENTIAL: Mapping[str, Sequence[Row]] = {
     "compile": (
-        Row("compile", "1.2", positional=("optimizer", "loss", "metrics", "sample_weight_mode")),
+        Row(
+            "compile",
+            "1.2",
+            positional=("optimizer", "loss", "metrics", "sample_weight_mode"),
+            also=_names_third,
+        ),
     ),
     "fit": (Row("fit", "2.0", defaults={"epochs": {"2.0": 10}}),),
     "train_on_batch": (

@@ -18,8 +18,9 @@ from cornu.config import custom_object_scope
 from cornu.dialects import callbacks, generations
 from cornu.dialects.generations import GENERATIONS
 from cornu.dialects.method_rows import ROWS, SEQUENTIAL
-from cornu.dialects.patches import Patch
+from cornu.dialects.patches import Patch, Unset
 from cornu.dialects.table import Arguments, Row, _positional, _speaking, _warn_once, told
+from cornu.dialects.working import with_workers
 from cornu.errors import UsageTypeError, listed, suggestion
 from cornu.models import Model, Sequential
 from cornu.training.objective import Objective
@@ -116,7 +117,7 @@ class Spoken:
         given = self._by_name(rows, args, kwargs, generation, known)
         if given is None:
             return None
-        found = told(rows, given, known, generation, f"{self.name}()")
+        found = with_workers(told(rows, given, known, generation, f"{self.name}()"), given)
         old = sorted({n for row in rows for n in row.names()} & kwargs.keys() - known)
         if old or self.gone:
             self._tell(old, found)
@@ -136,7 +137,9 @@ class Spoken:
     ) -> Iterator[Sequence[str]]:
         ordered = [row for row in rows if row.positional]
         speaking = _speaking(rows, kwargs, known)
-        yield from (row.positional for row in ordered if row.also is not None and row.also(args))
+        also = [row for row in ordered if row.also is not None and row.also(args)]
+        yield from (row.positional for row in also if row.in_force(generation))
+        yield from (row.positional for row in reversed(also))
         yield from (row.positional for row in ordered if row in speaking and not row.apart)
         yield from (row.positional for row in ordered if row.in_force(generation))
         yield from (row.positional for row in ordered[-1:] if row.apart)
@@ -272,8 +275,14 @@ def _from_config(today: Callable) -> Any:
     return classmethod(from_config)
 
 
+def _on_nonfinite(model: Any) -> str:
+    """What `fit` does about numbers that are not finite: older generations went on with them."""
+    return "ignore" if generations.before("3") else "raise"
+
+
 PATCHES: Sequence[Patch] = (
     *(Patch(Model, name, method) for name, method in METHODS.items()),
+    Patch(Model, "on_nonfinite", Unset("on_nonfinite", _on_nonfinite)),
     *(
         Patch(cls, "from_config", _from_config(vars(cls)["from_config"].__func__))
         for cls in (Model, Sequential)

@@ -5,6 +5,9 @@ shows of them is the mean over batches, which is not the figure of the whole. Th
 `cornu.metrics` count over all batches.
 """
 
+import functools
+from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from cornu import losses, metrics, ops
@@ -15,6 +18,8 @@ from cornu.errors import UsageError, shown
 from cornu.settings import epsilon, floatx
 
 __all__ = [
+    "clone_metric",
+    "clone_metrics",
     "f1score",
     "fbeta_score",
     "fmeasure",
@@ -48,7 +53,22 @@ def _told_by_loss(
     spoken = isinstance(identifier, str) and identifier.lower() in metrics.SPOKEN
     if spoken and generations.before("3") and losses.kind_of(loss) == "binary":
         return TODAY(identifier, loss)
+    if generations.before("3") and isinstance(identifier, FunctionType):
+        identifier = _of_columns(identifier)
     return TODAY(identifier, loss, y_shape, output_shape)
+
+
+def _of_columns(function: FunctionType) -> Callable[..., Any]:
+    """A metric whose labels are never a vector beside outputs of several axes, as they were."""
+    if function.__module__.startswith("cornu."):
+        return function
+
+    @functools.wraps(function)
+    def metric(y_true: Any, y_pred: Any, **options: Any) -> Any:
+        vector = len(y_true.shape) == 1 < len(y_pred.shape)
+        return function(ops.expand_dims(y_true, -1) if vector else y_true, y_pred, **options)
+
+    return metric
 
 
 TODAY = metrics.for_names
@@ -102,3 +122,28 @@ def matthews_correlation(y_true: Any, y_pred: Any) -> Any:
     fp, fn = ops.sum((1 - t) * p), ops.sum(t * (1 - p))
     below = ops.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return (tp * tn - fp * fn) / (below + epsilon())
+
+
+def clone_metric(metric: Any) -> Any:
+    """A metric like this one, which has seen nothing; what is no metric as it is."""
+    if isinstance(metric, metrics.Metric):
+        return type(metric).from_config(metric.get_config())
+    return metric
+
+
+def clone_metrics(metrics: Any) -> Any:
+    """The same of each of a list, or of the values of a dict."""
+    if isinstance(metrics, dict):
+        return {name: clone_metric(metric) for name, metric in metrics.items()}
+    return [clone_metric(metric) for metric in metrics]
+
+
+NAMES = {
+    "f1score": fmeasure,
+    "fbeta_score": fbeta_score,
+    "fmeasure": fmeasure,
+    "fscore": fmeasure,
+    "kullback_leibler_divergence": losses.kl_divergence,
+    "matthews_correlation": matthews_correlation,
+}
+"""Names of metrics that no metric of today has."""

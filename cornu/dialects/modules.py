@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from cornu.dialects import generations
-from cornu.dialects.paths import BEFORE_3, NAMES, OPEN, PATHS, PREFIXES, REASONS, VERSIONS
+from cornu.dialects.absent import reason
+from cornu.dialects.paths import BEFORE_3, NAMES, OPEN, PATHS, PREFIXES, VERSIONS
 from cornu.errors import suggestion
 
 __all__ = ["canonical", "children", "load", "missing", "missing_path", "names", "present", "value"]
@@ -49,7 +50,8 @@ def missing_path(path: str) -> str:
     """What to say where `keras.PATH` cannot be imported."""
     known = canonical(path)
     if known is not None:
-        return f"keras.{known} is not part of {_this_version()}"
+        instead = reason(known, "*")
+        return f"keras.{known} is not part of {_this_version()}{f': {instead}' if instead else ''}"
     parent, _, name = path.rpartition(".")
     above = canonical(parent)
     return missing_path(parent) if above is None else missing(above, name)
@@ -89,8 +91,9 @@ def names(path: str) -> list[str]:
 def missing(path: str, name: str) -> str:
     """What to say where a path has no such name."""
     where = f"keras.{path}" if path else "keras"
-    if name in REASONS:
-        return f"{where}.{name} is not part of Cornu: {REASONS[name]}"
+    instead = reason(path, name)
+    if instead is not None:
+        return f"{where}.{name} is not part of Cornu: {instead}"
     there = [child for child in children(path) if present(_below(path, child))]
     return (
         f"{where} has no '{name}' in {_this_version()}. {suggestion(name, [*names(path), *there])}"
@@ -108,8 +111,16 @@ def _home(path: str, name: str) -> tuple[str, str]:
         home = BEFORE_3[path].get(name, home)
     if home is not None:
         source, _, attribute = home.rpartition("." if "." in home.partition(":")[2] else ":")
-        return (source, attribute) if _exists(source) else ("", "")
+        return (source, attribute) if _has(source, attribute) else ("", "")
     return next(((s, name) for s in PATHS[path].split() if name in _names(s)), ("", ""))
+
+
+def _has(source: str, name: str) -> bool:
+    """Whether a module of Cornu, or a table in one, has a name."""
+    if not _exists(source):
+        return False
+    found = _module(source)
+    return name in _table(found, source) if ":" in source else hasattr(found, name)
 
 
 def _names(source: str) -> Collection[str]:

@@ -1,4 +1,4 @@
-"""BatchNormalization as Keras 0.3 to 2.3 trained it, where that is not as today.
+"""BatchNormalization as Keras 0.3 to 2.3 trained it, in files and in scripts.
 
 In training all of them normalized by the moments of the batch, frozen or not, and saw no mask. Up
 to 2.0 the moving averages followed even while frozen. What the moving variance followed changed
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cornu import engine, ops
+from cornu.dialects.generations import GENERATIONS
+from cornu.dialects.older import OlderClass
 from cornu.layers import BatchNormalization
 
 __all__ = [
@@ -17,11 +19,12 @@ __all__ = [
     "FollowingNormalization",
     "TheanoCorrectedNormalization",
     "TheanoNormalization",
+    "class_in",
     "normalized_as_then",
 ]
 
 
-class _Older(BatchNormalization):
+class _Older(OlderClass, BatchNormalization):
     """By the moments of the batch in training."""
 
     stands_for: ClassVar[type] = BatchNormalization
@@ -99,6 +102,19 @@ class DeviationNormalization(FollowingNormalization):
         now = ops.sqrt(variance + self.epsilon)
         s = past * self.momentum + now * (1 - self.momentum)
         self.moving_variance.assign(ops.square(s + self.epsilon) - self.epsilon)
+
+
+def class_in(generation: str, theano: bool) -> str | None:
+    """The name of the class that trains as a generation did; None for the present one."""
+    place = GENERATIONS.index(generation)
+    if generation == "3":
+        return None
+    if place < GENERATIONS.index("1.0"):
+        return DeviationNormalization.__name__
+    if place >= GENERATIONS.index("2.2"):
+        return (TheanoCorrectedNormalization if theano else CorrectedNormalization).__name__
+    late = theano and place >= GENERATIONS.index("1.2")
+    return (TheanoNormalization if late else FollowingNormalization).__name__
 
 
 def normalized_as_then(

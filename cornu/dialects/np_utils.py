@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from cornu.dialects import generations
 from cornu.dialects.backend_state import data_format_of, normalize_data_format
 from cornu.errors import UsageError, listed, shown, suggestion
+from cornu.utils import arrays
 
 __all__ = [
     "accuracy",
@@ -19,12 +21,36 @@ __all__ = [
     "normalize_data_format",
     "normalize_padding",
     "normalize_tuple",
+    "pool_output_length",
     "probas_to_classes",
+    "to_categorical",
 ]
 
 PADDINGS = ("causal", "full", "same", "valid")
 
 # ---------------------------------------------------------------- classes and scores
+
+
+def to_categorical(
+    y: Any = None,
+    num_classes: int | None = None,
+    dtype: Any = None,
+    *,
+    nb_classes: int | None = None,
+    x: Any = None,
+) -> np.ndarray:
+    """Class numbers as one-hot rows (batch, classes): float32, or float64 before Keras 2.2.
+
+    `x` and `nb_classes` are other names of `y` and `num_classes`. Raises UsageError for a label
+    that does not fit.
+    """
+    rows = arrays.to_categorical(x if y is None else y, nb_classes or num_classes)
+    if dtype is None:
+        dtype = "float64" if generations.before("2.2") else "float32"
+    return rows.astype(dtype, copy=False)
+
+
+to_categorical.stands_for = arrays.to_categorical  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def probas_to_classes(y_pred: Any) -> np.ndarray:
@@ -84,6 +110,16 @@ def conv_output_length(
     window = filter_size + (filter_size - 1) * (dilation - 1)
     rest = {"valid": 1 - window, "full": window - 1}.get(normalize_padding(padding), 0)
     return -(-(input_length + rest) // stride)
+
+
+def pool_output_length(
+    input_length: int | None, pool_size: int, ignore_border: bool, stride: int
+) -> int | None:
+    """How many windows pooling takes along one axis, as Keras 0.2 counted; None of None."""
+    if input_length is None:
+        return None
+    last = input_length - pool_size if ignore_border else input_length - 1
+    return max(last // stride + 1, 0)
 
 
 def conv_input_length(

@@ -10,12 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cornu import engine, graph, state
+from cornu.config import classes_named
+from cornu.dialects import generations
 from cornu.dialects.backend_function import Update, _split
 from cornu.dialects.backend_function import gradients as gradients_of
+from cornu.dialects.optimizers import DECAYING
 from cornu.dialects.patches import Patch, tell
 from cornu.errors import UsageError, shown
 from cornu.graph import Tensor
-from cornu.optimizers import Optimizer
+from cornu.optimizers import Optimizer, base
 from cornu.optimizers.cells import plain
 from cornu.optimizers.steps import bound_to, clipped
 from cornu.state import Variable
@@ -101,7 +104,7 @@ class _Clip:
         self.variables = list(optimizer.hyper_variables)
 
     def __call__(self, *gradients: Any) -> list:
-        return clipped(self.optimizer, list(gradients))
+        return _clipped(self.optimizer, list(gradients))
 
 
 def _clips(optimizer: Any) -> bool:
@@ -174,7 +177,7 @@ def apply(optimizer: Any, grads: Iterable[Any], trainable_variables: Any = None)
     if trainable_variables is not None:
         optimizer.build(trainable_variables)
     parameters, given, pairs = optimizer._recorded
-    values = clipped(optimizer, [engine.array(g) for g in grads])
+    values = _clipped(optimizer, [engine.array(g) for g in grads])
     news = graph.evaluate([new for _, new in pairs], dict(zip(given, values, strict=True)))
     held = {id(v) for v, _ in pairs if v.constraint is None}
     for (variable, _), new in zip(pairs, news, strict=True):
@@ -206,6 +209,32 @@ BUILD, APPLY = Optimizer.build, Optimizer.apply
 VARIABLES, HYPER = Optimizer.variables, Optimizer.hyper_variables
 ITERATIONS = Optimizer.iterations
 
+# ---------------------------------------------------------------- two ways of clipping
+
+
+def _check_clips(optimizer: Any) -> None:
+    """`Optimizer._check_clips`; before Keras 3 values could be clipped after the norm was."""
+    value = optimizer.clipvalue
+    if value is None or not generations.before("3"):
+        CHECK(optimizer)
+        return
+    optimizer.clipvalue = None
+    CHECK(optimizer)
+    optimizer.__dict__["clipvalue"] = value if float(value.numpy()) else None
+
+
+def _clipped(optimizer: Any, grads: list) -> list:
+    """`clipped`, by the norm and then by values where both are asked for."""
+    found = clipped(optimizer, grads)
+    norms = (optimizer.clipnorm, optimizer.global_clipnorm)
+    if optimizer.clipvalue is None or norms == (None, None):
+        return found
+    most = optimizer.clipvalue.value
+    return [engine.cast(engine.np.clip(g, -most, most), g.dtype) for g in found]
+
+
+CHECK = Optimizer._check_clips
+
 # ---------------------------------------------------------------- attributes
 
 
@@ -234,6 +263,28 @@ def _set_rate(optimizer: Any, value: Any) -> None:
         optimizer.learning_rate = value
 
 
+def _decay(optimizer: Any) -> Any:
+    """How fast the rate falls: 0 of an optimizer that was made without `decay`."""
+    held = optimizer.__dict__.get("_decay_told")
+    if held is None:
+        held = optimizer.__dict__["_decay_told"] = optimizer._cell("decay", 0.0)
+    return held
+
+
+def _set_decay(optimizer: Any, value: Any) -> None:
+    """Have the rate fall from here on; what is compiled already goes on without."""
+    name = DECAYING.get(getattr(optimizer, "goes_by", type(optimizer)).__name__)
+    plain_number = isinstance(value, (int, float)) and value
+    if name is None or not plain_number or not type(optimizer).__module__.startswith("cornu."):
+        optimizer.__dict__["_decay_told"] = value
+        return
+    CLASS.__set__(optimizer, classes_named(name)[-1])
+    optimizer.decay = value
+
+
+CLASS: Any = vars(object)["__class__"]
+
+
 def _set_iterations(optimizer: Any, value: Any) -> None:
     if not isinstance(value, Variable):
         raise UsageError(
@@ -259,12 +310,15 @@ def _get_weights(optimizer: Any) -> list:
 PATCHES: Sequence[Patch] = (
     Patch(Optimizer, "get_updates", get_updates),
     Patch(Optimizer, "get_gradients", get_gradients),
+    Patch(Optimizer, "_check_clips", _check_clips),
+    Patch(base, "clipped", _clipped),
     Patch(Optimizer, "build", build),
     Patch(Optimizer, "apply", apply),
     Patch(Optimizer, "variables", property(_variables)),
     Patch(Optimizer, "hyper_variables", property(_hyper_variables)),
     Patch(Optimizer, "iterations", property(ITERATIONS.fget, _set_iterations)),
     Patch(Optimizer, "lr", property(_rate, _set_rate)),
+    Patch(Optimizer, "decay", property(_decay, _set_decay)),
     Patch(Optimizer, "weights", property(_weights, _set_weights)),
     Patch(Optimizer, "get_weights", _get_weights),
     Patch(Optimizer, "get_config", _get_config),

@@ -4,17 +4,48 @@ A patch is an attribute for a class (or a module): a method that takes old argum
 that only older generations had. While none is put the classes are as they are written.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any, NamedTuple
 
 from cornu.dialects.table import _warn_once
+from cornu.errors import UsageTypeError
 
-__all__ = ["Patch", "Patches", "Unset", "tell"]
+__all__ = ["Patch", "Patches", "Unset", "respelt", "tell"]
 
 
 def tell(spelt: str, today: str) -> None:
     """Warn of a spelling, once, with what it is today."""
     _warn_once((spelt,), f"{spelt} is an old spelling. Today: {today}")
+
+
+def respelt(
+    who: str,
+    today: Callable,
+    names: Mapping[str, str],
+    values: Mapping[str, Mapping] | None = None,
+) -> Callable:
+    """A function that takes old names of arguments too, with a word about them.
+
+    `values`: old name -> {old value: today's}. Raises UsageTypeError where both names are given.
+    """
+
+    @wraps(today)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for old, new in names.items():
+            if old not in kwargs:
+                continue
+            if new in kwargs:
+                raise UsageTypeError(
+                    "E-ARGUMENTS", f"{who}() was given {new} twice, as {old} too. Give {new} alone."
+                )
+            value = kwargs.pop(old)
+            changed = (values or {}).get(old, {})
+            kwargs[new] = changed.get(value, value) if isinstance(value, str) else value
+            tell(f"{who}({old})", f"{who}({new}=…)")
+        return today(*args, **kwargs)
+
+    return call
 
 
 class Patch(NamedTuple):

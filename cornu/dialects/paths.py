@@ -2,13 +2,13 @@
 
 `PATHS` says for each path, without "keras.", of which modules of Cornu it has the public names:
 all names, for a generation never hides one. `NAMES` has what is called otherwise there, or lives
-elsewhere; `REASONS` what will not come. A module that Cornu does not have yet may stand here: it
+elsewhere; `absent` what will not come. A module that Cornu does not have yet may stand here: it
 counts as soon as it is there.
 """
 
 import re
 
-__all__ = ["BEFORE_3", "NAMES", "OPEN", "PATHS", "PREFIXES", "REASONS", "VERSIONS"]
+__all__ = ["BEFORE_3", "NAMES", "OPEN", "PATHS", "PREFIXES", "VERSIONS"]
 
 VERSIONS = {
     "0.3": "0.3.3",
@@ -21,7 +21,7 @@ VERSIONS = {
 }
 """Generation -> the version that `keras.__version__` says."""
 
-LAYERS = "layers dialects.old_classes:layers dialects.merge_calls"
+LAYERS = "layers dialects.old_classes:layers dialects.merge_calls dialects.stepped dialects.shared"
 MODELS = "models dialects.engine dialects.graph0 dialects.training_utils"
 ENGINE = "dialects.engine dialects.training_utils dialects.merge_calls"
 
@@ -64,7 +64,7 @@ PATHS: dict[str, str] = {
         "datasets",
         "boston_housing california_housing cifar cifar10 cifar100 fashion_mnist imdb mnist reuters",
     ),
-    "datasets.data_utils": "dialects.data_utils utils.files",
+    "datasets.data_utils": "dialects.data_utils",
     "distillation": "distillation",
     "distribution": "distribution",
     "dtype_policies": "policy",
@@ -76,7 +76,7 @@ PATHS: dict[str, str] = {
         "training_utils training_v1 base_layer_v1",
         ENGINE,
     ),
-    "engine.saving": "dialects.engine dialects.layer_utils",
+    "engine.saving": "dialects.engine dialects.layer_utils dialects.hdf5_groups",
     "experimental": "",
     "export": "export",
     "initializations": "dialects.initializations",
@@ -132,6 +132,7 @@ PATHS: dict[str, str] = {
     **_under("utils", "all_utils experimental legacy", "utils dialects.generic_utils"),
     "utils.bounding_boxes": "utils.bounding_boxes",
     "utils.conv_utils": "dialects.np_utils",
+    "utils.dot_utils": "",
     "utils.data_utils": "utils dialects.data_utils",
     "utils.generic_utils": "dialects.generic_utils",
     "utils.image_utils": "preprocessing.image",
@@ -143,8 +144,9 @@ PATHS: dict[str, str] = {
     "utils.np_utils": "utils.arrays dialects.np_utils",
     "utils.test_utils": "dialects.test_utils",
     "utils.tf_utils": "",
+    "utils.theano_utils": "dialects.theano_utils",
     "utils.training_utils": "dialects.training_utils",
-    "utils.vis_utils": "utils.drawing",
+    "utils.vis_utils": "utils.drawing dialects.vis_utils",
     "utils.visualize_util": "utils.drawing",
     "visualization": "visualization",
     "wrappers": "wrappers",
@@ -183,6 +185,21 @@ CUSTOM_OBJECTS = {
     )
 }
 
+GROUPS = {
+    "HDF5_OBJECT_HEADER_LIMIT": "dialects.io_utils:HDF5_OBJECT_HEADER_LIMIT",
+    **{
+        name: f"dialects.hdf5_groups:{name}"
+        for name in (
+            "load_attributes_from_hdf5_group",
+            "load_weights_from_hdf5_group",
+            "load_weights_from_hdf5_group_by_name",
+            "preprocess_weights_for_loading",
+            "save_attributes_to_hdf5_group",
+            "save_weights_to_hdf5_group",
+        )
+    },
+}
+
 FROM_CONFIG = {"model_from_config": "dialects.layer_utils:model_from_config"}
 
 TOPOLOGY = {
@@ -203,6 +220,8 @@ DECONVOLUTION = {
     "Deconv3D": "layers:Conv3DTranspose",
     "Deconvolution3D": "layers:Conv3DTranspose",
 }
+
+UPSAMPLING = {f"UpSample{rank}D": f"layers:UpSampling{rank}D" for rank in (1, 2)}
 
 AUTO_ENCODER = {"AutoEncoder": "dialects.graph0:AutoEncoder"}
 
@@ -229,26 +248,55 @@ NAMES: dict[str, dict[str, str]] = {
         "Variable": "graph:Variable",
         "name_scope": "backend:name_scope",
     },
+    "activations": {"time_distributed_softmax": "activations:softmax"},
+    "applications.imagenet_utils": {
+        "_obtain_input_shape": "dialects.applications:obtain_input_shape",
+    },
+    "applications.mobilenet": {
+        "DepthwiseConv2D": "layers:DepthwiseConv2D",
+        "relu6": "activations:relu6",
+    },
+    "applications.mobilenetv2": {"relu6": "activations:relu6"},
     "engine": TOPOLOGY,
     "engine.network": TOPOLOGY,
-    "engine.topology": TOPOLOGY,
-    "layers": {**DECONVOLUTION, **AUTO_ENCODER},
+    "engine.saving": GROUPS | {"getargspec": "dialects.generic_utils:getargspec"},
+    "engine.topology": TOPOLOGY | GROUPS,
+    "engine.training": {"GeneratorEnqueuer": "dialects.data_utils:GeneratorEnqueuer"},
+    "layers": {**DECONVOLUTION, **AUTO_ENCODER, **UPSAMPLING},
     "layers.convolutional": {
         **DECONVOLUTION,
         "conv_output_length": "dialects.np_utils:conv_output_length",
+        "pool_output_length": "dialects.np_utils:pool_output_length",
+        **UPSAMPLING,
     },
+    "layers.containers": {"ndim_tensor": "dialects.theano_utils:ndim_tensor"},
     "layers.core": AUTO_ENCODER,
+    "layers.recurrent": {"time_distributed_dense": "dialects.stepped:time_distributed_dense"},
     "layers.experimental": {"SyncBatchNormalization": "layers:BatchNormalization"},
     "legacy.saving": CUSTOM_OBJECTS,
     "losses": {
         "Reduction": "dialects.losses_utils:Reduction",
         "logcosh": "losses:log_cosh",
     },
-    "metrics": {name: f"losses:family.{name}" for name in LOSSES} | {"logcosh": "losses:log_cosh"},
+    "metrics": {name: f"losses:family.{name}" for name in LOSSES}
+    | {
+        "BaseMeanIoU": "metrics:MeanIoU",
+        "clone_metric": "dialects.metrics:clone_metric",
+        "clone_metrics": "dialects.metrics:clone_metrics",
+        "logcosh": "losses:log_cosh",
+    },
     "mixed_precision": POLICIES,
     "mixed_precision.experimental": POLICIES,
-    "models": FROM_CONFIG,
-    "optimizers": {"optimizer_from_config": "optimizers:deserialize"},
+    "models": FROM_CONFIG
+    | {
+        "get": "dialects.layer_utils:get_model_class",
+        "get_function_name": "dialects.generic_utils:get_function_name",
+    },
+    "optimizers": {
+        "clip_norm": "dialects.optimizer_math:clip_norm",
+        "kl_divergence": "dialects.optimizer_math:kl_divergence",
+        "optimizer_from_config": "optimizers:deserialize",
+    },
     "saving": CUSTOM_OBJECTS,
     "utils": {
         "clear_session": "backend:clear_session",
@@ -258,7 +306,9 @@ NAMES: dict[str, dict[str, str]] = {
         "multi_gpu_model": "dialects.training_utils:multi_gpu_model",
         "pad_sequences": "preprocessing.sequence:pad_sequences",
         "print_summary": "dialects.layer_utils:print_summary",
+        "to_categorical": "dialects.np_utils:to_categorical",
     },
+    "utils.np_utils": {"to_categorical": "dialects.np_utils:to_categorical"},
     "utils.visualize_util": {
         "plot": "utils.drawing:plot_model",
         "to_graph": "utils.drawing:model_to_dot",
@@ -266,28 +316,24 @@ NAMES: dict[str, dict[str, str]] = {
 }
 """Path -> {name there: where it lives}, for what is not called so in the modules of `PATHS`."""
 
+MARGINS = {name: f"dialects.losses:{name}" for name in ("hinge", "squared_hinge")}
+FIGURES = (
+    "binary_accuracy binary_crossentropy categorical_accuracy categorical_crossentropy cosine "
+    "cosine_proximity hinge kullback_leibler_divergence mae mape mean_absolute_error "
+    "mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error mse msle "
+    "poisson sparse_categorical_accuracy sparse_categorical_crossentropy "
+    "sparse_top_k_categorical_accuracy squared_hinge top_k_categorical_accuracy COSINE MAE MAPE "
+    "MSE MSLE"
+).split()
+
 BEFORE_3 = {
     "activations": {
         "get": "dialects.layers:activation_2",
         "hard_sigmoid": "dialects.layers:hard_sigmoid_2",
     },
-    "metrics": {"binary_accuracy": "dialects.metrics:binary_accuracy_2"},
+    "losses": MARGINS,
+    "metrics": {name: f"dialects.older_metrics:of_then.{name}" for name in FIGURES},
+    "objectives": MARGINS,
+    "preprocessing.image": {"ImageDataGenerator": "dialects.pictures:ImageDataGenerator"},
 }
 """The same, for what was another function in all generations before 3."""
-
-REASONS = {
-    "DenoisingAutoEncoder": "make two models that share layers",
-    "ConvRecurrent2D": "subclass RNN, with a cell of yours",
-    "EigenvalueRegularizer": "write a function of the weight, and give it as the regularizer",
-    "LRN2D": "use a Lambda",
-    "NeuralTuringMachine": "only Keras 0.3.0 had it: use RNN with a cell of yours",
-    "Recurrent": "subclass RNN, with a cell of yours",
-    "identity": "leave the argument out",
-    "MaskedLambda": "subclass Layer with supports_masking = True",
-    "MaskedLayer": "subclass Layer with supports_masking = True",
-    "TFOptimizer": "no TensorFlow computes here: use an optimizer of cornu.optimizers",
-    "func_reconstruct_closure": "functions are never read from files",
-    "func_dump": "functions are never read from files: use register_keras_serializable",
-    "func_load": "functions are never read from files: use register_keras_serializable",
-}
-"""Names that will not come, and what to do instead."""

@@ -8,17 +8,19 @@ seen to where a layer is called on Tensors, so a compiled step costs nothing mor
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
 
 from cornu import state
+from cornu.config import OLDER, Family
 from cornu.dialects.attributes import get_output, in_phase, settle_weights
 from cornu.dialects.backend_function import eval as value_of
 from cornu.dialects.backend_state import held
 from cornu.dialects.nodes import note_reader
 from cornu.dialects.patches import Patch, tell
+from cornu.dialects.table import modern_config
 from cornu.graph import Tensor
 from cornu.layers import Layer
 from cornu.layers.signature import call_signature, shape_of
@@ -49,7 +51,11 @@ def _call_of_output(self: Any, x: Any, training: Any = None) -> Any:
     """`call` of a layer that has `get_output(train)`."""
     token = _inputs.set((*_inputs.get(), (self, x)))
     try:
-        return self.get_output(bool(training))
+        output = self.get_output(bool(training))
+        for penalty in _own_penalties(self):
+            if not _has_own(type(penalty), "set_param"):
+                self.add_loss(penalty(0.0))
+        return output
     finally:
         _inputs.reset(token)
 
@@ -112,11 +118,17 @@ RECORD = Layer._record
 
 def _settle_regularizers(layer: Any) -> None:
     """`self.regularizers`: penalties that were told their weight by `set_param`."""
-    for penalty in layer.__dict__.get("regularizers", ()):
+    for penalty in _own_penalties(layer):
         if _has_own(type(penalty), "set_param"):
             told = [v for v in vars(penalty).values() if isinstance(v, Variable)]
             for variable in told[:1]:
                 variable.regularizer = functools.partial(_penalty, penalty)
+
+
+def _own_penalties(layer: Any) -> list[Any]:
+    """What a layer of Keras 0 or 1 listed as `self.regularizers`, of classes of the user's."""
+    listed = layer.__dict__.get("regularizers", ())
+    return [penalty for penalty in listed if _has_own(type(penalty), "__call__")]
 
 
 def _penalty(penalty: Any, variable: Any) -> Any:
@@ -203,6 +215,31 @@ def initializers_of_users(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, 
 # ---------------------------------------------------------------- what they call
 
 
+def _made(family: Family, plain: Mapping[str, Any]) -> Any:
+    """The member that a plain form describes, which in Keras 0 and 1 was its config alone.
+
+    It had a "name" there; what `get_config` of today gives is known by the names of its fields.
+    """
+    if plain.keys() & {"class_name", OLDER}:
+        return MADE(family, plain)
+    name, rest = plain.get("name"), {k: v for k, v in plain.items() if k != "name"}
+    if name is not None:
+        name, rest = modern_config(str(name), rest, "1.2")
+    else:
+        own = {m for m in family.members.values() if isinstance(m, type) and _is_ours(m)}
+        fitting = [m.__name__ for m in own if _fields_kept(m) == rest.keys()]
+        name = fitting[0] if len(fitting) == 1 else None
+    return MADE(family, plain if name is None else {"class_name": name, "config": rest})
+
+
+def _fields_kept(cls: Any) -> set[str]:
+    """Names in the config of a class; none of one that stands for another."""
+    return set() if "stands_for" in vars(cls) else {f.name for f in cls.fields.values() if f.config}
+
+
+MADE = Family._made
+
+
 def _output_shape_for(layer: Any, input_shape: Any) -> Any:
     """The output's shape for an input's shape."""
     found = (vars(cls).get("compute_output_shape") for cls in type(layer).__mro__)
@@ -221,6 +258,7 @@ def _output_of(layer: Any, train: bool = False) -> Any:
 
 
 PATCHES: Sequence[Patch] = (
+    Patch(Family, "_made", _made),
     Patch(Layer, "_record", _record),
     Patch(Layer, "add_weight", add_weight),
     Patch(Layer, "get_input", get_input),

@@ -6,10 +6,21 @@ Before and after that time they were divided by the number of rows, as today.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cornu.layers import ActivityRegularization
-from cornu.regularizers import L1L2, family
+from cornu import regularizers
+from cornu.dialects import generations
+from cornu.dialects.described import is_described
+from cornu.dialects.older import OlderClass
+from cornu.layers import ActivityRegularization, Layer
+from cornu.regularizers import L1, L1L2, L2, Regularizer, family
 
-__all__ = ["SummedActivityRegularization", "SummedL1L2", "summed"]
+__all__ = [
+    "SummedActivityRegularization",
+    "SummedL1L2",
+    "SummedPenalty",
+    "applies",
+    "penalties_of_then",
+    "summed",
+]
 
 GENERATIONS = ("1.2", "2.0", "2.2", "2.3")
 """Those that summed; Keras 2.4, on TensorFlow, did not."""
@@ -24,7 +35,16 @@ class SummedL1L2(L1L2):
         return super().__call__(x) * x.shape[0]
 
 
-class SummedActivityRegularization(ActivityRegularization):
+class SummedPenalty(Regularizer):
+    """`n f(x)` for the n rows of x and a function f of the user's, which a layer divides by n."""
+
+    penalty: Any
+
+    def __call__(self, x: Any) -> Any:
+        return self.penalty(x) * x.shape[0]
+
+
+class SummedActivityRegularization(OlderClass, ActivityRegularization):
     """`x`, with `l1 sum |x| + l2 sum x^2` added to the loss."""
 
     stands_for: ClassVar[type] = ActivityRegularization
@@ -33,6 +53,29 @@ class SummedActivityRegularization(ActivityRegularization):
         """Make the regularizer."""
         super().set_up()
         self.activity_regularizer = SummedL1L2(l1=self.l1, l2=self.l2)
+
+
+def applies() -> bool:
+    """Whether penalties on activities are sums in the generation in force."""
+    return generations.current() in GENERATIONS
+
+
+def penalties_of_then(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """A rule for `config.settle`: penalties on what a layer of a script gives."""
+    given = kwargs.get("activity_regularizer")
+    if given is None or is_described(cls) or not issubclass(cls, Layer) or not applies():
+        return args, kwargs
+    return args, {**kwargs, "activity_regularizer": _summed(regularizers.get(given))}
+
+
+def _summed(penalty: Any) -> Any:
+    own = [base for base in type(penalty).__mro__ if not base.__module__.startswith("cornu.")]
+    told = any("set_layer" in vars(base) for base in own)  # as in Keras 1.1, where it was a mean
+    if told or isinstance(penalty, (SummedL1L2, SummedPenalty)):
+        return penalty
+    if type(penalty) in (L1, L2, L1L2):
+        return SummedL1L2(l1=getattr(penalty, "l1", 0.0), l2=getattr(penalty, "l2", 0.0))
+    return SummedPenalty(penalty)
 
 
 def summed(plain: Any) -> Any:
@@ -50,4 +93,4 @@ def summed(plain: Any) -> Any:
     return found
 
 
-family.register(SummedL1L2)
+family.register(SummedL1L2, SummedPenalty)

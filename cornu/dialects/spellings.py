@@ -1,12 +1,18 @@
 """The table filled, and put where constructors, methods and names of losses are asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cornu import config, losses
+from cornu import metrics as todays_metrics
 from cornu.dialects import (
     attributes,
+    becoming,
     callbacks,
+    compiled,
+    generic_utils,
+    images,
+    initializers,
     keras0,
     keras1,
     keras1_optimizers,
@@ -15,16 +21,24 @@ from cornu.dialects import (
     methods,
     metrics,
     nodes,
+    older,
+    older_metrics,
     optimizer_calls,
     protocols,
+    regularizers,
+    seeding,
+    shared,
     symbolic_training,
     weight_layouts,
 )
+from cornu.dialects import losses as older_losses
 from cornu.dialects.losses import NAMES
+from cornu.dialects.modules import load
 from cornu.dialects.patches import Patches
 from cornu.dialects.table import retold, settled, table
 
 table.add(*keras0.ROWS, *keras1.ROWS, *keras1_optimizers.ROWS, *keras2.ROWS)
+table.add(*keras1_optimizers.DRIFTING)
 
 patches = Patches()
 PARTS = (
@@ -36,27 +50,64 @@ PARTS = (
     merge_calls,
     protocols,
     optimizer_calls,
+    becoming,
+    older,
+    older_losses,
+    older_metrics,
+    seeding,
     symbolic_training,
+    compiled,
+    generic_utils,
+    shared,
     weight_layouts,
 )
 for part in PARTS:
     patches.add(part.PATCHES)
 
+late = Patches()
+LATE = ("cornu.dialects.texts", "cornu.dialects.image_calls")
+"""Parts that bring much with them, which most scripts never ask for: text, pictures, data sets."""
+
 RULES = (
     (config.translate, retold),
+    (config.settle, initializers.whole_gates),
+    (config.settle, images.as_set),
     (config.settle, settled),
     (config.settle, protocols.initializers_of_users),
+    (config.settle, initializers.gain_of_then),
+    (config.settle, initializers.gates_of_then),
+    (config.settle, regularizers.penalties_of_then),
 )
 
 
-def register() -> None:
-    """Have constructors and methods take the spellings of all generations, from here on."""
+def _members() -> Iterator[tuple[config.Family, str, Callable]]:
+    """Old names of losses and metrics, each with the family that it joins."""
+    yield from ((losses.family, name, loss) for name, loss in NAMES.items())
+    yield from ((todays_metrics.family, name, metric) for name, metric in metrics.NAMES.items())
+
+
+def register(late_too: bool = True) -> None:
+    """Have constructors and methods take the spellings of all generations, from here on.
+
+    Without `late_too`, those of text, pictures and data sets wait for `complete`.
+    """
     for rules, rule in RULES:
         if rule not in rules:
             rules.append(rule)
-    for name, loss in NAMES.items():
-        losses.family.members.setdefault(name, loss)
+    for family, name, member in _members():
+        family.members.setdefault(name, member)
     patches.put()
+    images.begin()
+    if late_too:
+        complete()
+
+
+def complete() -> None:
+    """Take old spellings of text, pictures and data sets too."""
+    if not late.known:
+        for name in LATE:
+            late.add(load(name).PATCHES)
+    late.put()
 
 
 def unregister() -> None:
@@ -64,10 +115,12 @@ def unregister() -> None:
     for rules, rule in RULES:
         if rule in rules:
             rules.remove(rule)
-    for name, loss in NAMES.items():
-        if losses.family.members.get(name) is loss:
-            del losses.family.members[name]
+    for family, name, member in _members():
+        if family.members.get(name) is member:
+            del family.members[name]
+    late.take()
     patches.take()
+    images.end()
 
 
 @contextmanager

@@ -9,11 +9,13 @@ from typing import Any
 
 from cornu import ops
 from cornu.dialects.backend_loops import rnn
+from cornu.dialects.backend_nn import dropout as k_dropout
+from cornu.dialects.backend_state import in_train_phase
 from cornu.errors import UsageError
 from cornu.layers import Layer
 from cornu.layers.signature import call_signature
 
-__all__ = ["Recurrent"]
+__all__ = ["Recurrent", "time_distributed_dense"]
 
 
 class Recurrent(Layer):
@@ -133,3 +135,25 @@ class Recurrent(Layer):
             "go_backwards": self.go_backwards,
             "unroll": self.unroll,
         }
+
+
+def time_distributed_dense(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    dropout: float | None = None,
+    input_dim: int | None = None,
+    output_dim: int | None = None,
+    timesteps: int | None = None,
+    training: Any = None,
+) -> Any:
+    """`x @ w + b` for every time step, as layers with a `step` computed it ahead.
+
+    Shapes: x (batch, time, input_dim), w (input_dim, output_dim), b (output_dim,) give
+    (batch, time, output_dim). `dropout` drops the same entries in each step, in training.
+    """
+    if dropout:
+        ones = ops.ones_like(x[:, :1])
+        x = in_train_phase(x * k_dropout(ones, dropout), x, training)
+    y = ops.matmul(x, w)
+    return y if b is None else y + b

@@ -7,6 +7,7 @@ name that is still in use, but meant something else, and a default that has chan
 generation. The rows themselves are in `keras0`, `keras1` and `keras2`.
 """
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter, signature
@@ -14,6 +15,7 @@ from typing import Any
 
 from cornu import config
 from cornu.dialects import generations
+from cornu.dialects.described import is_described
 from cornu.dialects.generations import GENERATIONS
 from cornu.errors import UsageError, UsageTypeError, shown, suggestion, warn
 
@@ -35,7 +37,8 @@ class Row:
         fuse: today's argument -> the old ones of which it is the tuple.
         split: old argument -> function of its value that gives today's arguments.
         drop: old argument -> what is lost with it, to be said where it was set; "" for nothing.
-        expand: function of all arguments, by today's names, that gives today's.
+        expand: function of all arguments, by today's names, that gives today's; where it has
+            `needs`, it changes nothing unless one of these is given.
         defaults: today's argument -> {generation: what it was where not given}.
         also: whether these positional arguments are of this row in later generations too, but 3.
         apart: whether the class became another one that has rows of its own: this one is read only
@@ -86,6 +89,7 @@ class Table:
 
     def add(self, *rows: Row) -> None:
         """Add rows; older ones must come first."""
+        _plans.clear()
         for row in rows:
             self.by_name.setdefault(row.name, []).append(row)
             if not row.apart:
@@ -122,8 +126,14 @@ NEARLY = {
     "CornerUpSampling2D": "differs by half a step of the output",
     "NadamSlowWarmup": "warms up 250 times faster",
     "RMSpropOuterEpsilon": "adds epsilon under the root",
+    "WordDropEmbedding": "drops no words: put Dropout(rate, noise_shape=(None, None, 1)) after it",
 }
 """Classes of older generations in whose place today's class is taken, with a warning."""
+
+SAME = frozenset(
+    f"Decaying{name}" for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax")
+)
+"""Classes whose rows give today's class arguments by which it does the same."""
 
 UNSURE = {"input_dim"}
 """An option of all layers that a row may claim: of sequences it was the size of a step."""
@@ -240,7 +250,9 @@ def retold(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]
     rows = table.of_class(cls)
     if not rows:
         return args, kwargs
-    return _retold(cls, rows, args, kwargs, cls.__name__, _as_this_class)
+    older: Any = cls
+    name = getattr(older, "goes_by", cls).__name__
+    return _retold(cls, rows, args, kwargs, name, _as_this_class)
 
 
 def settled(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]:
@@ -248,16 +260,97 @@ def settled(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments
 
     Nothing changes in generation 3, but for names that cannot mean what today's class takes.
     """
-    if "input_dim" in kwargs or generations.current() != "3":
-        return retold(cls, args, kwargs)
-    return args, kwargs
+    generation = generations.current()
+    if generation == "3" and "input_dim" not in kwargs:
+        return args, kwargs
+    if _says_the_same(cls, generation, args, kwargs):
+        return args, kwargs
+    return retold(cls, args, kwargs)
+
+
+def described(cls: Any, args: tuple, kwargs: Arguments) -> Arguments | None:
+    """What a constructor call said, by today's names; None where it fits no time.
+
+    With "class_name" where another class of today, or of older generations, is meant.
+    """
+    generation = generations.current()
+    if _says_the_same(cls, generation, args, kwargs):
+        order = _positional(cls) if args else ()
+        return {**dict(zip(order, args, strict=False)), **kwargs}
+    rows = table.of_class(cls)
+    known = {*cls.fields, *cls.options} - UNSURE
+    given = _by_name(cls, rows, args, kwargs, generation, known)
+    return None if given is None else told(rows, given, known, generation)
+
+
+# ---------------------------------------------------------------- calls that are as today's
+
+Watched = list[tuple[str, int, Any]]
+"""Arguments of which a value may have meant something else: name, place or -1, what rows say."""
+
+_plans: "weakref.WeakKeyDictionary[type, dict[tuple, Watched | None]]" = weakref.WeakKeyDictionary()
+
+
+def _says_the_same(cls: Any, generation: str, args: tuple, kwargs: Arguments) -> bool:
+    """Whether a call meant in this generation what it means today.
+
+    Remembered by the number and the names of its arguments, so that a right spelling costs little.
+    """
+    plans = _plans.setdefault(cls, {})
+    key = (generation, len(args), *kwargs)
+    if key not in plans:
+        plans[key] = _plan(cls, generation, len(args), list(kwargs))
+    watched = plans[key]
+    if watched is None:
+        return False
+    for name, place, said in watched:
+        value = kwargs[name] if place < 0 else args[place]
+        if _value(said, value) is not value:
+            return False
+    return True
+
+
+def _plan(cls: Any, generation: str, count: int, names: list[str]) -> Watched | None:
+    """What to look at in such calls; None where the rows have to be asked each time."""
+    rows = table.of_class(cls)
+    known, order = {*cls.fields, *cls.options} - UNSURE, _positional(cls)
+    given = [*order[:count], *names]
+    if count > len(order) or len(set(given)) < len(given) or not set(given) <= known:
+        return None
+    if count and _then_first(rows, generation, order)[:count] != order[:count]:
+        return None
+    if any(generation in by and n not in given for r in rows for n, by in r.defaults.items()):
+        return None
+    watched: Watched = []
+    for row in rows:
+        if not (row.apart or row.in_force(generation)):
+            continue
+        needs = getattr(row.expand, "needs", None) if row.expand else frozenset()
+        only_values = {name for name, said in row.values.items() if isinstance(said, Mapping)}
+        touched = row.names() & set(given)
+        renamed = {name for name in touched if row.rename.get(name, name) != name}
+        if needs is None or needs & set(given) or renamed or touched - only_values:
+            return None
+        watched += [
+            (name, -1 if name in names else given.index(name), row.values[name]) for name in touched
+        ]
+    return watched
+
+
+def _then_first(rows: list[Row], generation: str, today: list[str]) -> list[str]:
+    """The order of the first arguments that a generation is asked for first; [] if it depends."""
+    if any(row.also is not None for row in rows) or any(row.apart for row in rows):
+        return []
+    return next(
+        (list(r.positional) for r in rows if r.positional and r.in_force(generation)), today
+    )
 
 
 def _as_this_class(cls: type, given: Arguments) -> Arguments:
     """The arguments without the name of another class, where this one can stand in for it."""
     found = dict(given)
     other = found.pop("class_name", None)
-    if other is None:
+    if other is None or other in SAME or any(base.__name__ == other for base in cls.__mro__):
         return found
     older: Any = config.classes_named(other)[-1]
     where = f"{older.__module__}.{other}"
@@ -295,9 +388,13 @@ def _retold(
     if given is None:
         return args, kwargs
     found = settle(cls, told(rows, given, known, generation, f"{name}()"))
-    old = sorted({n for row in rows for n in row.names()} & kwargs.keys() - known)
-    if old or cls.__name__ != name:
-        _tell(cls, name, old, found)
+    if hasattr(cls, "goes_by"):
+        if not is_described(cls):
+            _tell_of(cls.goes_by, args, kwargs)
+    else:
+        old = sorted({n for row in rows for n in row.names()} & kwargs.keys() - known)
+        if old or cls.__name__ != name:
+            _tell(cls, name, old, found)
     fits = len(args) <= len(order := _positional(cls))
     today = {**dict(zip(order, args, strict=False)), **kwargs}
     return (args, kwargs) if fits and _same(found, today) else ((), found)
@@ -316,6 +413,18 @@ def _tell(cls: Any, name: str, old: list[str], given: Arguments) -> None:
     spelt = f"{name}({', '.join(old)})" if old else name
     today = given.get("class_name", cls.__name__)
     _warn_once((name, *old), f"{spelt} is an old spelling. Today: {today}({said})")
+
+
+def _tell_of(cls: Any, args: tuple, kwargs: Arguments) -> None:
+    """Warn of a spelling where a class of older generations was made, with the class of today."""
+    known = {*cls.fields, *cls.options} - UNSURE
+    spoken = {n for row in table.of_class(cls) for n in row.names()}
+    old = sorted(spoken & kwargs.keys() - known)
+    found = described(cls, args, kwargs) if old else None
+    if found is not None:
+        if found.get("class_name") not in {*NEARLY, *SAME}:
+            known |= {"class_name"}
+        _tell(cls, cls.__name__, old, {n: value for n, value in found.items() if n in known})
 
 
 def _warn_once(key: tuple, message: str) -> None:
@@ -397,10 +506,14 @@ def made(name: str, /, *args: Any, **kwargs: Any) -> Any:
             f'No class "{name}" is known. {suggestion(name, table.by_name)}'.rstrip(),
         )
     cls: Any = classes[-1]
-    args, kwargs = _retold(cls, table.of(name, cls), args, kwargs, name)
-    if "class_name" in kwargs:
-        cls = config.classes_named(kwargs.pop("class_name"))[-1]
-    return cls(*args, **kwargs)
+    rows = table.of(name, cls)
+    now, found = _retold(cls, rows, args, kwargs, name)
+    other = found.pop("class_name", cls.__name__)
+    if other in SAME:
+        return config.classes_named(other)[-1](*args, **kwargs)
+    if other != cls.__name__:
+        cls = config.classes_named(other)[-1]
+    return cls(*now, **found)
 
 
 # ---------------------------------------------------------------- configs

@@ -11,6 +11,7 @@ import numpy as np
 
 from cornu import optimizers
 from cornu.dialects.optimizers import (
+    DECAYING,
     AdagradOuterEpsilon,
     NadamSlowWarmup,
     RMSpropOuterEpsilon,
@@ -89,8 +90,11 @@ def modern_optimizer(plain: Any, early: bool = False) -> Any:
         config["inner_optimizer"] = modern_optimizer(plain["config"]["inner_optimizer"], early)
     name = str(plain.get("class_name")).removeprefix("Custom>")
     decay, rate = config.pop("decay", None), config.get("learning_rate")
+    plain = early and not (name == "RMSprop" and config.get("momentum"))
     if early and name == "Nadam":
         config["schedule_decay"] = decay or 0.0
+    elif decay and plain and name in DECAYING:
+        name, config["decay"] = DECAYING[name], decay
     elif decay and not isinstance(rate, Mapping):
         schedule = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay}
         config["learning_rate"] = {
@@ -98,7 +102,7 @@ def modern_optimizer(plain: Any, early: bool = False) -> Any:
             "class_name": "InverseTimeDecay",
             "config": schedule,
         }
-    if early and not (name == "RMSprop" and config.get("momentum")):
+    if plain:
         name = EARLY.get(name, name)
     return {"module": "keras.optimizers", "class_name": name, "config": config}
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cornu import engine, ops
+from cornu.dialects.older import OlderClass
 from cornu.layers import (
     AveragePooling1D,
     AveragePooling2D,
@@ -118,7 +119,7 @@ def _halves(layer: Any) -> list[int]:
     return [k // 2 for k in _spread(layer)]
 
 
-class _Around(Windowed):
+class _Around(OlderClass, Windowed):
     """A convolution, before the class of today's."""
 
     def call(self, x: Any) -> Any:
@@ -180,7 +181,7 @@ class TheanoSeparableConv2D(_AroundTwice, SeparableConv2D):
     """`SeparableConv2D` whose windows lie around their places with padding "same"."""
 
 
-class _Back(Windowed):
+class _Back(OlderClass, Windowed):
     """The adjoint of such a convolution, before the class of today's."""
 
     def call(self, x: Any) -> Any:
@@ -216,7 +217,7 @@ def _margins(layer: Any) -> list[int]:
     return [k - 2 if k > 2 and k % 2 else k - 1 for k in layer.pool_size]
 
 
-class _MaxAround(Windowed):
+class _MaxAround(OlderClass, Windowed):
     """The largest of windows that reach over the ends on both sides."""
 
     def call(self, x: Any) -> Any:
@@ -228,7 +229,7 @@ class _MaxAround(Windowed):
         return _cut(self, y, x)
 
 
-class _MeanAround(Windowed):
+class _MeanAround(OlderClass, Windowed):
     """The mean of what is there of windows that reach over the ends on both sides."""
 
     def call(self, x: Any) -> Any:
@@ -292,7 +293,7 @@ def _around(x: Any, kernel: Any, strides: Sequence[int], dilation: Sequence[int]
     return y[(slice(None), *(slice(0, -(-n // s)) for n, s in pairs))]
 
 
-class TheanoConvLSTM2D(ConvLSTM2D):
+class TheanoConvLSTM2D(OlderClass, ConvLSTM2D):
     """`ConvLSTM2D` whose windows lie around their places, those over the state too."""
 
     cell_class = TheanoConvLSTMCell

@@ -10,8 +10,12 @@ Shapes: convolution and pooling take channels-last arrays `(batch, *space, chann
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple, Protocol
+
+from numpy.random import get_state, set_state
 
 from cornu import settings
 
@@ -63,6 +67,10 @@ class Engine(Protocol):
 
     def buffer(self, shape: Sequence[int], dtype: str) -> Any:
         """A NumPy array that `put` hands to the device without copying, where that can be."""
+        ...
+
+    def finite(self, arrays: Sequence[Array]) -> bool:
+        """Whether every number of all arrays is finite."""
         ...
 
     def wait(self, tree: Any) -> Any:
@@ -319,10 +327,21 @@ class Engine(Protocol):
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    chosen = importlib.import_module(f"cornu.engine.{settings.current().engine}")
-    value = getattr(chosen, name)
+    module = f"cornu.engine.{settings.current().engine}"
+    value = getattr(_brought(module), name)
     globals()[name] = value
     return value
+
+
+def _brought(module: str) -> ModuleType:
+    """The engine; JAX draws from NumPy's global state when it is loaded, which is the user's."""
+    if module in sys.modules:
+        return importlib.import_module(module)  # waits while another thread loads it
+    drawn = get_state()
+    try:
+        return importlib.import_module(module)
+    finally:
+        set_state(drawn)
 
 
 def loaded() -> bool:

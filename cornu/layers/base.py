@@ -7,7 +7,7 @@ runs `call` within a Frame. Variables and sublayers are found by walking attribu
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -75,7 +75,10 @@ class Layer(Places, Saved, Configurable):
     dtype: Annotated[Any, Convert(policy.get)] = field(
         default=None, kw_only=True, descriptor=_DType()
     )
-    activity_regularizer: Regularizer = field(default=None, kw_only=True, config=False)
+    if TYPE_CHECKING:  # no field: layers that have it themselves have it at another place
+        activity_regularizer: ClassVar[Any]
+    else:
+        activity_regularizer: Regularizer = field(default=None, kw_only=True, config=False)
 
     dtype_policy: ClassVar[Any]
     built = False
@@ -459,7 +462,9 @@ class Layer(Places, Saved, Configurable):
         """
         cells = [*self.trainable_variables, *self.non_trainable_variables]
         values = [*trainable_variables, *non_trainable_variables]
-        outputs, news, losses = state.pure(self, cells)(values, *args, **kwargs)
+        outer = state.frame()  # of a step, whose random numbers are not those of the next one
+        key = None if outer is None or outer.key is None else state.draw_key()
+        outputs, news, losses = state.pure(self, cells, key=key)(values, *args, **kwargs)
         found = (outputs, news[len(trainable_variables) :])
         return (*found, losses) if return_losses else found
 

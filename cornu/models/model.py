@@ -16,9 +16,10 @@ from cornu.models.configs import functional_config, functional_from_config
 from cornu.models.functional import Graph
 from cornu.models.host_prefix import laid_out
 from cornu.models.summary import summarize
+from cornu.models.tracing import Phase, pseudo_names, tensors_of
 from cornu.saving.archive import compile_config, compile_from
 from cornu.state import Variable
-from cornu.training import loop
+from cornu.training import loop, steps
 from cornu.training.objective import Objective
 
 
@@ -51,6 +52,7 @@ class Model(Layer):
     _kept: dict[str, Any] = attribute()
     run_eagerly = False
     stop_training = False
+    on_nonfinite = "raise"  # what `fit` does about it, unless it is told otherwise
     validate_data = True  # False: data are not searched for NaN, wrong class numbers and the like
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -103,9 +105,9 @@ class Model(Layer):
         """Make the weights for inputs of this shape, batch first."""
         if self._graph is None and input_shape is not None and not self.built:
             self.built = True
-            given = _tensors(input_shape)
+            given = tensors_of(input_shape)
             for phase in (True, False):
-                graph.infer(_Phase(self, phase), (given,), {})
+                graph.infer(Phase(self, phase), (given,), {})
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """None: the layers inside have given the outputs their masks."""
@@ -342,6 +344,12 @@ class Model(Layer):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        *,
+        resume: Any = None,
+        on_nonfinite: str | None = None,
+        explain: bool = False,
+        fast_dev_run: bool | int = False,
+        overfit_batches: int | None = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -360,6 +368,16 @@ class Model(Layer):
             sample_weight: weight of each sample, or of each time step.
             steps_per_epoch: steps of an epoch; all data once by default.
             validation_steps, validation_batch_size, validation_freq: the same for validation.
+            resume: a folder in which the run is kept. A killed process that is started again goes
+                on from there and ends with the same bits.
+            on_nonfinite: what to do when the loss or a weight is infinite or no number: "raise"
+                (the usual), "skip" the batch, "stop" training, or "ignore" it. All but the last
+                leave the weights as they were before.
+            explain: print how the steps are run, and why.
+            fast_dev_run: try the script with one batch, or so many, of one epoch; callbacks that
+                write files are left out.
+            overfit_batches: train on the first so many batches alone, to see that they can be
+                learned.
 
         Returns:
             The `History` of all figures.
@@ -425,6 +443,25 @@ class Model(Layer):
         """Outputs for one batch, as NumPy arrays."""
         return loop.predict_on_batch(self, x)
 
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss of a batch: those of `compile`, and what layers add. Override it for another.
+
+        `y_pred` is what the model gave. To have a loss without outputs, write `step_loss(self, x,
+        y)` instead: what it returns is minimised, and from a dict the other figures are shown.
+        """
+        return steps.compiled_loss(self, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
+        """Take a batch into the metrics of `compile`; all figures by name. Override it for more."""
+        return steps.compiled_figures(self, y, y_pred, sample_weight)
+
     def reset_metrics(self) -> None:
         """Begin all running figures again."""
         if self._objective is not None:
@@ -460,7 +497,7 @@ class Model(Layer):
         if self._graph is not None:
             return self._graph.output_names
         known = self._kept.get("outputs")
-        return ["output"] if known is None else _pseudo_names(known)
+        return ["output"] if known is None else pseudo_names(known)
 
     def input_leaves(self) -> list[Tensor]:
         """The Tensors to feed; empty for a model that takes what it is given."""
@@ -478,6 +515,11 @@ class Model(Layer):
         """The outputs as a list."""
         return tree.leaves(outputs)
 
+    def as_outputs(self, leaves: Sequence[Any]) -> Any:
+        """What belongs to the outputs, one by one, in their structure."""
+        known = self._kept.get("outputs") if self._graph is None else self._graph.outputs
+        return list(leaves) if known is None else tree.fill(known, list(leaves))
+
     def output_specs(self, batch: Any) -> list[Tensor]:
         """Shapes and dtypes of the outputs, unknown sizes None."""
         if self._graph is not None:
@@ -490,11 +532,14 @@ class Model(Layer):
         """Make the weights for inputs like `x`, and learn the structure of the outputs."""
         if self._graph is not None:
             return
+        if type(self).call is Model.call and steps.has_step_loss(self):
+            self._kept.setdefault("outputs", Tensor((None,)))  # it has none: `step_loss` is all
+            return
         given = tree.map_structure(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype)), x)
         self._build_from((given,), {})
         if "outputs" not in self._kept and self._graph is None:
             for phase in (True, False):  # layers used in one phase only are built here too
-                self._kept["outputs"] = graph.infer(_Phase(self, phase), (given,), {})
+                self._kept["outputs"] = graph.infer(Phase(self, phase), (given,), {})
 
     def embedded_inputs(self, x: Any) -> list[tuple[Any, Embedding]]:
         """Pairs of an input array and the Embedding that reads it directly."""
@@ -521,6 +566,9 @@ class Model(Layer):
         """Fit losses and metrics to the outputs and to targets like those of `batch`."""
         assert self._objective is not None
         self.ensure_built(batch.x)
+        if not self.built and steps.has_step_loss(self):
+            steps.abstract(steps.OwnLoss(self).said, batch)
+            self.built = True
         if not self._objective.bound:
             self._objective.bind(self.output_names, self.output_specs(batch), batch.y)
 
@@ -546,35 +594,3 @@ class Model(Layer):
             f"layers changed trainable since compile: {listed(names)}. Training goes on as "
             "compiled; call compile() again to make it count."
         )
-
-
-class _Phase:
-    """A model called in one phase, for tracing."""
-
-    def __init__(self, model: Model, training: bool):
-        self.model, self.training = model, training
-        self.__name__ = model.name
-
-    @property
-    def variables(self) -> list[Variable]:
-        return self.model.variables
-
-    def __call__(self, x: Any) -> Any:
-        return self.model(x, training=self.training)
-
-
-def _pseudo_names(outputs: Any) -> list[str]:
-    """Names for outputs that no graph names."""
-    if isinstance(outputs, Mapping):
-        return ["/".join(map(str, path)) for path in tree.paths(outputs)]
-    count = len(tree.leaves(outputs))
-    return ["output"] if count == 1 else [f"output_{i + 1}" for i in range(count)]
-
-
-def _tensors(shapes: Any) -> Any:
-    """Tensors for a shape, or a structure of shapes."""
-    if isinstance(shapes, Mapping):
-        return {k: _tensors(v) for k, v in shapes.items()}
-    if all(d is None or isinstance(d, int) for d in shapes):
-        return Tensor(shapes)
-    return [_tensors(s) for s in shapes]

@@ -175,6 +175,11 @@ class Optimizer(Configurable):
         named = ((name, self.__dict__.get(name)) for name in type(self).fields)
         return {name: held for name, held in named if isinstance(held, Variable)}
 
+    def _used(self) -> dict[str, Variable]:
+        """Those that a step reads."""
+        unused = set() if self.use_ema else {"ema_momentum"}
+        return {name: held for name, held in self._cells().items() if name not in unused}
+
     @property
     def iterations(self) -> Any:
         """Updates done so far; under gradient accumulation several steps make one update."""
@@ -185,8 +190,7 @@ class Optimizer(Configurable):
     @property
     def hyper_variables(self) -> list[Variable]:
         """Numeric fields besides the learning rate: not saved, but bound by a compiled step."""
-        unused = {"learning_rate"} | (set() if self.use_ema else {"ema_momentum"})
-        return [held for name, held in self._cells().items() if name not in unused]
+        return [held for name, held in self._used().items() if name != "learning_rate"]
 
     @property
     def variables(self) -> list[Variable]:
@@ -325,7 +329,7 @@ class Optimizer(Configurable):
     def _at(self) -> SimpleNamespace:
         """The numbers of this step, in at least float32."""
         dtype = number_dtype()
-        found = {name: engine.cast(v.value, dtype) for name, v in self._cells().items()}
+        found = {name: engine.cast(v.value, dtype) for name, v in self._used().items()}
         at = SimpleNamespace(**found)
         at.learning_rate = engine.cast(_value(self.learning_rate), dtype)
         done = self.iterations

@@ -12,6 +12,7 @@ import numpy as np
 from cornu import engine, settings
 from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion
 from cornu.graph import Tensor
+from cornu.training.columns import column
 
 
 def as_array(value: Any, name: str) -> Any:
@@ -35,6 +36,24 @@ def as_array(value: Any, name: str) -> Any:
     return _settled(array, name) if isinstance(array, np.ndarray) else array
 
 
+WHOLE = 64 * 2**20
+"""Bytes of targets or weights in a file that are read at once."""
+
+
+def as_data(value: Any, name: str) -> Any:
+    """The same for inputs; what lies in a file or is sparse becomes a `Column`, and stays there."""
+    found = column(value, lambda piece: as_array(piece, name))
+    return as_array(value, name) if found is None else found
+
+
+def as_target(value: Any, name: str) -> Any:
+    """The same for targets and weights, which are read whole unless they are very large."""
+    found = column(value, lambda piece: as_array(piece, name))
+    if found is None:
+        return as_array(value, name)
+    return found if found.nbytes > WHOLE else as_array(found[:], name)
+
+
 def _on_host(value: Any, name: str) -> np.ndarray:
     """`value` as NumPy reads it."""
     if isinstance(value, Tensor):
@@ -55,10 +74,9 @@ def _on_host(value: Any, name: str) -> np.ndarray:
             f"{name} is {shown(value)}; fit, evaluate and predict take arrays or an iterable. Did "
             f"you forget the parentheses: {getattr(value, '__name__', 'f')}()?",
         )
-    if hasattr(value, "toarray"):
-        raise UsageTypeError(
-            "E-SPARSE", f"{name} is a sparse matrix of shape {value.shape}. Use {name}.toarray()."
-        )
+    written_out = getattr(value, "toarray", None)
+    if written_out is not None:  # a sparse matrix of SciPy
+        value = written_out()
     lengths = _lengths(value)
     if lengths:
         raise _ragged(name, "has rows", lengths)

@@ -14,6 +14,7 @@ import numpy as np
 from cornu import activations, engine, losses, tree
 from cornu.errors import UsageError, UsageTypeError, shown, warn
 from cornu.layers import Layer
+from cornu.training.columns import Column
 from cornu.training.data import Batch
 
 
@@ -215,7 +216,9 @@ def finite(batch: Batch, names: Mapping[str, Sequence[str]], doing: str) -> None
 
 def _finite(array: Any, label: str, doing: str, weight: np.ndarray | None = None) -> None:
     """Entries whose `weight` is 0 may be anything."""
-    if not isinstance(array, np.ndarray) or "float" not in str(array.dtype):
+    if not isinstance(array, np.ndarray):
+        return
+    if array.dtype.kind != "f" and "float" not in str(array.dtype):  # bfloat16 is of kind "V"
         return
     with np.errstate(all="ignore"):
         if np.isfinite(array.sum()):  # one pass without a copy; it may overflow, hence the second
@@ -237,6 +240,14 @@ def _finite(array: Any, label: str, doing: str, weight: np.ndarray | None = None
         f"({count} value{'s' if count > 1 else ''}).{_stopped(doing)} Clean with "
         f"np.nan_to_num({label}) or drop the rows.",
     )
+
+
+def when_read(batch: Batch, names: Mapping[str, Sequence[str]], doing: str) -> None:
+    """Have inputs that are read a piece at a time checked then."""
+    flat = tree.leaves(batch.x) if doing != "predict" else []
+    for label, leaf in zip(_labels("x", len(flat), names["x"]), flat, strict=False):
+        if isinstance(leaf, Column):
+            leaf.checks.append(lambda found, label=label: _finite(found, label, f"{doing} batch"))
 
 
 def weights(arrays: Sequence[Any]) -> None:

@@ -1,96 +1,25 @@
-"""The one pass over the data, and what is made of it: fit, evaluate, predict, and single batches.
+"""fit, evaluate, predict, and single batches: what was said is looked at, and passes are run."""
 
-A pass runs the parts of a source in chunks. How long a chunk may be is decided by `Pace`: one batch
-where a live callback must see each, else about a tenth of a second. So the device hardly ever waits
-for Python, a bar moves, Ctrl-C is never far, and other threads get their turn.
-"""
-
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cornu import engine, settings, tree
-from cornu.callbacks import CallbackList, History, Progbar, ProgbarLogger
+from cornu.callbacks import CallbackList, History, ProgbarLogger
+from cornu.callbacks.backup import BackupAndRestore
+from cornu.callbacks.progress import Bar
 from cornu.errors import UsageError, shown
-from cornu.training import checks, sources
+from cornu.training import checks, sources, tries
 from cornu.training.data import Arrays, Part, Stream
+from cornu.training.guard import Guard, policy
+from cornu.training.keeping import Folder
+from cornu.training.passes import judge, numbers
+from cornu.training.run import Keeper, Run
 from cornu.training.step import Predictor, Program
 
 Source = Arrays | Stream
-
-CHUNK = 0.1  # seconds
-
-
-class Pace:
-    """How many batches the next chunk may have.
-
-    Args:
-        program: keeps what is known of the time of a step.
-        kind: which step: "train" or "test"; the one takes several times as long as the other.
-        seconds: how long a chunk should take; 0 for one batch at a time.
-    """
-
-    def __init__(self, program: Program, kind: str, seconds: float):
-        self.known, self.kind, self.seconds = program.seconds, kind, seconds
-
-    def next(self, left: int) -> int:
-        """Batches for the next chunk, at most `left`."""
-        known = self.known.get(self.kind)
-        if not self.seconds or known is None:
-            return 1
-        return max(1, min(left, int(self.seconds / max(known, 1e-9))))
-
-    def saw(self, count: int, seconds: float) -> None:
-        """A chunk of `count` batches took this long (the first one's time is compilation)."""
-        known, now = self.known.get(self.kind), seconds / count
-        if known is None:
-            self.known[self.kind] = now if count > 1 else now / 8
-        elif count > 1 or now < known:  # a single slow one was compiled, most likely
-            self.known[self.kind] = now
-
-
-def run_pass(
-    source: Source,
-    run: Callable[[Part, bool], Any],
-    pace: Pace,
-    before: Callable[[int], None] | None = None,
-    after: Callable[[int, int, Any], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> dict[str, float]:
-    """Run every part of a pass in chunks; returns the figures at its end as numbers.
-
-    `before(batch)` and `after(first batch, count, result)` surround each chunk; `stop()` after a
-    chunk ends the pass.
-    """
-    figures: dict[str, Any] = {}
-    done = 0
-    for part in source.parts():
-        taken = 0
-        while taken < part.count:
-            count = pace.next(part.count - taken)
-            if before is not None:
-                before(done)
-            begun = time.perf_counter()
-            result = run(part.cut(taken, count), done == 0)
-            figures = result[0] if isinstance(result, tuple) else result
-            engine.wait(figures)
-            if pace.seconds:
-                pace.saw(count, time.perf_counter() - begun)
-            if after is not None:
-                after(done, count, result)
-            taken += count
-            done += count
-            if stop is not None and stop():
-                return numbers(figures)
-    return numbers(figures)
-
-
-def numbers(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures as Python floats (waits for them); arrays stay arrays."""
-    found = {name: engine.numpy(value) for name, value in figures.items()}
-    return {name: float(v) if v.ndim == 0 else v for name, v in found.items()}
 
 
 # ---------------------------------------------------------------- fit
@@ -98,97 +27,59 @@ def numbers(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     """Train; `said` holds the other arguments of `Model.fit` by name."""
+    said = tries.tried(said)
     epochs = checks.whole_number("epochs", said["epochs"], 0)
     most = settings.current().max_epochs
     epochs = epochs if most is None else min(epochs, most)
     initial = checks.whole_number("initial_epoch", said["initial_epoch"], 0)
     train, validation = sources.for_fit(model, x, y, said)
-    _limit(train)
+    train = tries.few(train, said["overfit_batches"])
+    tries.limit(train, settings.current().max_steps_per_epoch, said["most"])
+    tries.limit(validation, said["most"])
     sources.check_targets(model, train, "fit")
     if validation is not None:
         sources.check_targets(model, validation, "validation_data")
     program = program_for(model, train.first, train=True)
     train.follow(program.seed, program.passes)
     verbose = _verbosity(said["verbose"])
-    callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps)
-    history = next(c for c in callbacks.callbacks if isinstance(c, History))
-    pace = Pace(program, "train", 0 if callbacks.live else CHUNK)
-    model.stop_training = False
-    model.history = history
-    callbacks.tell("on_train_begin", {})
-    logs: dict[str, Any] = {}
-    try:
-        for epoch in range(initial, epochs):
-            callbacks.tell("on_epoch_begin", epoch, {})
-            logs = _epoch(model, program, train, callbacks, pace)
-            program.passes += 1
-            if validation is not None and _is_due(epoch, said["validation_freq"]):
-                found = _judge(program, validation, callbacks)
-                logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
-            callbacks.tell("on_epoch_end", epoch, logs)
-            if model.stop_training:
-                break
-    finally:
-        train.close()
-    if logs:  # after no epoch at all there are no averages to take over
-        model.optimizer.finalize_variable_values(program.trainable)
-    callbacks.tell("on_train_end", logs)
-    return history
+    size = getattr(train, "batch_size", None)
+    callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps, size)
+    run = Run(
+        model,
+        program,
+        train,
+        validation,
+        callbacks,
+        _guard(model, program, callbacks, said["on_nonfinite"]),
+        _keeper(callbacks, said["resume"]),
+        partial(_is_due, said["validation_freq"]),
+    )
+    if said["explain"]:
+        print(run.explained())
+    return run.go(initial, epochs)
 
 
-def _limit(source: Source) -> None:
-    """Cut epochs to what the settings allow (`KERAS_MAX_STEPS_PER_EPOCH`, to try a script)."""
-    most = settings.current().max_steps_per_epoch
-    if most is not None:
-        source.steps = most if source.steps is None else min(source.steps, most)
+def _guard(model: Any, program: Program, callbacks: CallbackList, said: Any) -> Guard:
+    """What looks after numbers that are not finite."""
+    stops = any(getattr(c, "stops_on_nonfinite", False) for c in callbacks.callbacks)
+    chosen = policy(said, stops, model.on_nonfinite)
+    return Guard(
+        program, chosen, bool(callbacks.live), partial(setattr, model, "stop_training", True)
+    )
 
 
-def _epoch(
-    model: Any, program: Program, source: Source, callbacks: CallbackList, pace: Pace
-) -> dict[str, Any]:
-    """One epoch of training."""
-    record = 0
-    if callbacks.passive and not callbacks.live and isinstance(source, Arrays):
-        record = source.whole
-
-    def run(part: Part, fresh: bool) -> Any:
-        return program.train(part, fresh, record if part.count > 1 or program.loops else 0)
-
-    def before(batch: int) -> None:
-        for callback in callbacks.live:
-            callback.on_train_batch_begin(batch, {})
-
-    def after(done: int, count: int, result: Any) -> None:
-        figures, kept = result
-        if callbacks.live or callbacks.on_chunks:
-            logs = numbers(figures)
-        for callback in callbacks.live:
-            callback.on_train_batch_end(done, logs)
-        if callbacks.passive:
-            _replay(callbacks.passive, done, count, figures, kept)
-        for callback in callbacks.on_chunks:
-            callback.on_chunk_end(done + count, logs)
-        if done == 0 and program.optimizer is not None and not program.warned:
-            program.warned = True
-            checks.scale(source.first_host(), float(figures["loss"]))
-
-    return run_pass(source, run, pace, before, after, lambda: model.stop_training)
+def _keeper(callbacks: CallbackList, resume: Any) -> Keeper | None:
+    """Where the run is kept: in the folder `resume`, or as a callback says."""
+    backup = next((c for c in callbacks.callbacks if isinstance(c, BackupAndRestore)), None)
+    if backup is None:
+        return None if resume is None else Keeper(Folder(resume))
+    if resume is not None:
+        raise UsageError("E-RESUME", "resume and BackupAndRestore keep the same run: take one.")
+    batches = None if backup.save_freq == "epoch" else int(backup.save_freq)
+    return Keeper(Folder(backup.backup_dir), None, batches, backup.delete_checkpoint)
 
 
-def _replay(passive: list, done: int, count: int, figures: Mapping, kept: Any) -> None:
-    """Tell passive callbacks of the batches of a chunk, with the figures after each."""
-    if kept is None:
-        rows = [numbers(figures)] * count
-    else:
-        columns = {name: np.asarray(value) for name, value in kept.items()}
-        rows = [{k: float(column[i]) for k, column in columns.items()} for i in range(count)]
-    for i, logs in enumerate(rows):
-        for callback in passive:
-            callback.on_train_batch_begin(done + i, {})
-            callback.on_train_batch_end(done + i, logs)
-
-
-def _is_due(epoch: int, frequency: Any) -> bool:
+def _is_due(frequency: Any, epoch: int) -> bool:
     """Whether epoch number `epoch` ends with a validation: every n-th, or those in a list."""
     if isinstance(frequency, Iterable):
         return epoch + 1 in frequency
@@ -196,11 +87,16 @@ def _is_due(epoch: int, frequency: Any) -> bool:
 
 
 def _callbacks(
-    model: Any, given: Any, verbose: int, epochs: int, steps: int | None
+    model: Any,
+    given: Any,
+    verbose: int,
+    epochs: int,
+    steps: int | None,
+    batch_size: int | None = None,
 ) -> CallbackList:
     if isinstance(given, CallbackList):
-        return given
-    if given is None:
+        chosen = list(given.callbacks)
+    elif given is None:
         chosen = []
     elif isinstance(given, (list, tuple)):
         chosen = list(given)
@@ -218,7 +114,10 @@ def _callbacks(
         chosen.append(History())
     if verbose and not any(isinstance(c, ProgbarLogger) for c in chosen):
         chosen.append(ProgbarLogger(verbose))
-    return CallbackList(chosen, model, {"epochs": epochs, "steps": steps, "verbose": verbose})
+    facts = {"epochs": epochs, "steps": steps, "verbose": verbose}
+    if batch_size is not None:
+        facts["batch_size"] = batch_size
+    return CallbackList(chosen, model=model, **facts)
 
 
 def _verbosity(said: Any) -> int:
@@ -232,33 +131,6 @@ def _verbosity(said: Any) -> int:
 # ---------------------------------------------------------------- evaluate
 
 
-def _judge(program: Program, source: Source, callbacks: CallbackList | None) -> dict[str, Any]:
-    """One pass of test steps."""
-    batchwise = callbacks.on_test_batches if callbacks is not None else []
-
-    def before(batch: int) -> None:
-        for callback in batchwise:
-            callback.on_test_batch_begin(batch, {})
-
-    def after(done: int, count: int, figures: Any) -> None:
-        for callback in batchwise:
-            callback.on_test_batch_end(done, numbers(figures))
-
-    if callbacks is not None:
-        callbacks.tell("on_test_begin", {})
-    pace = Pace(program, "test", 0 if batchwise else CHUNK)
-    logs = run_pass(
-        source,
-        program.test,
-        pace,
-        before if batchwise else None,
-        after if batchwise else None,
-    )
-    if callbacks is not None:
-        callbacks.tell("on_test_end", logs)
-    return logs
-
-
 def evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     """Loss and metrics over data; `said` holds the other arguments of `Model.evaluate`."""
     source = sources.for_evaluate(model, x, y, said)
@@ -268,8 +140,8 @@ def evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     callbacks = None
     if said["callbacks"]:
         callbacks = _callbacks(model, said["callbacks"], 0, 1, source.steps)
-    bar = Progbar(source.steps, verbose)
-    logs = _judge(program, source, callbacks)
+    bar = Bar(source.steps, verbose)
+    logs = judge(program, source, callbacks)
     bar.update(source.steps or 0, logs, last=True)
     return logs if said["return_dict"] else in_order(logs)
 
@@ -311,12 +183,15 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
     size = 32 if size is None else checks.whole_number("batch_size", size, 1)
     source = sources.for_predict(model, x, size, said["steps"])
     predictor = predictor_for(model)
-    bar = Progbar(source.steps, _verbosity(said["verbose"]))
+    bar = Bar(source.steps, _verbosity(said["verbose"]))
     callbacks = None
     if said["callbacks"]:
         callbacks = _callbacks(model, said["callbacks"], 0, 1, source.steps)
         callbacks.tell("on_predict_begin", {})
+    elif isinstance(source, Arrays) and not model.mixes_rows:
+        source.regroup()
     collected: list = []
+    over = 0
     for done, (batch, rows) in enumerate(source.padded(model.mixes_rows)):
         for callback in callbacks.on_predict_batches if callbacks else ():
             callback.on_predict_batch_begin(done, {})
@@ -327,11 +202,12 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
         for callback in callbacks.on_predict_batches if callbacks else ():
             _settle(collected, -1)
             callback.on_predict_batch_end(done, {"outputs": collected[-1][0]})
-        bar.update(done + 1)
+        over += rows
+        bar.update(done + 1 if callbacks else -(-over // size))
     joined = _joined(model, collected) if collected else _nothing(model, source)
     plain = isinstance(x, np.ndarray) and x.dtype == np.float32 and isinstance(joined, np.ndarray)
     if plain and len(collected) == 1 and not model.mixes_rows and not model.embedded_inputs(x):
-        predictor.checked.add((x.shape, x.dtype))
+        predictor.checked.add((x.shape[1:], x.dtype))
     if callbacks is not None:
         callbacks.tell("on_predict_end", {})
     bar.update(bar.done, last=True)
@@ -388,7 +264,7 @@ def program_for(model: Any, batch: Any, train: bool) -> Program:
     chosen = model.trainable_at_compile()
     found: Program | None = model._kept.get("program")
     if found is None or not found.serves(chosen):
-        found = Program(model, model._objective, model.optimizer, chosen, model.run_eagerly)
+        found = Program(model, model._objective, model.optimizer, chosen, batch, model.run_eagerly)
         found.examine(batch)
         model._kept["program"] = found
     return found

@@ -144,12 +144,26 @@ class Objective:
         masks: Sequence[Any],
     ) -> None:
         """Take a batch into the running figures (assigns Variables)."""
+        self.update_losses(total, each, outputs)
+        self.update_metrics(targets, outputs, weights, masks)
+
+    def update_losses(self, total: Any, each: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Take a batch into the running losses."""
         rows = outputs[0].shape[0] if getattr(outputs[0], "shape", ()) else 1
         if total is not None:
             self.total.update_state(total, sample_weight=float(rows))
         for tracker, value in zip(self.trackers, each, strict=True):
             if tracker is not None and value is not None:
                 tracker.update_state(value, sample_weight=float(rows))
+
+    def update_metrics(
+        self,
+        targets: Sequence[Any],
+        outputs: Sequence[Any],
+        weights: Sequence[Any],
+        masks: Sequence[Any],
+    ) -> None:
+        """Take a batch into the metrics."""
         for i, _, metric, weighted in self.metrics:
             if targets[i] is None:
                 continue

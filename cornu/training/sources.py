@@ -1,14 +1,14 @@
 """From what users pass to `fit`, `evaluate`, `predict` to a checked source of batches."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cornu import losses, tree
-from cornu.errors import UsageError, UsageTypeError, shown
-from cornu.training import checks
-from cornu.training.arrays import as_array, by_name
+from cornu.errors import UsageError, shown
+from cornu.training import checks, columns, feeds, foreign
+from cornu.training.arrays import as_data, as_target, by_name
 from cornu.training.data import Arrays, Batch, Stream
 
 Source = Arrays | Stream
@@ -37,7 +37,7 @@ def for_fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> tuple[Source
     shuffle = said["shuffle"] if said["shuffle"] == "batch" else bool(said["shuffle"])
     train = Arrays(batch, size, shuffle, steps, resident=True)
     if held is not None:
-        return train, Arrays(held, _validation_size(said, size))
+        return train, Arrays(held, _validation_size(said, size), anew=True)
     return train, _validation(model, said, size)
 
 
@@ -59,7 +59,7 @@ def for_predict(model: Any, x: Any, size: int, steps: int | None) -> Source:
         return stream(model, x, None, {}, steps, "predict")
     batch = arrays(model, x, None, None, None, "predict")
     if steps is not None:
-        batch = batch.map(lambda a: a[: steps * size])
+        batch = batch.map(lambda a: columns.cut(a, 0, steps * size))
     return Arrays(batch, size)
 
 
@@ -68,7 +68,7 @@ def one_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any], doing: str) -
     if doing != "predict":
         model.require_compiled(train=doing == "train_on_batch")
     weight, by_class = said.get("sample_weight"), said.get("class_weight")
-    return arrays(model, x, y, weight, by_class, doing)
+    return arrays(model, x, y, weight, by_class, doing).map(columns.read)
 
 
 def _batch_size(said: Any) -> int:
@@ -94,7 +94,8 @@ def _split(batch: Batch, fraction: float) -> tuple[Batch, Batch]:
             f"validation_split={fraction:g} leaves {first} of {rows} samples for training and "
             f"{rows - first} for validation; each needs at least 1.",
         )
-    return batch.map(lambda a: a[:first]), batch.map(lambda a: a[first:])
+    held = batch.map(lambda a: columns.cut(a, first, rows))
+    return batch.map(lambda a: columns.cut(a, 0, first)), held
 
 
 def _validation(model: Any, said: Mapping[str, Any], size: int) -> Source | None:
@@ -110,7 +111,7 @@ def _validation(model: Any, said: Mapping[str, Any], size: int) -> Source | None
             raise _no_validation_data(data)
         x, y, weight = (*data, None)[:3]
         batch = arrays(model, x, y, weight, None, "validation_data")
-    return Arrays(batch, size, steps=steps)
+    return Arrays(batch, size, steps=steps, anew=True)
 
 
 def _no_validation_data(data: Any) -> UsageError:
@@ -149,7 +150,7 @@ def convert(model: Any, x: Any, y: Any, sample_weight: Any, doing: str) -> Batch
     several = len(names) > 1
     ys = by_name(_plain(y), names, "y", rows)
     ys = [
-        as_array(_plain(one), f'y["{n}"]' if several else "y")
+        as_target(_plain(one), f'y["{n}"]' if several else "y")
         for one, n in zip(ys, names, strict=True)
     ]
     return Batch(inputs, ys, _weights(sample_weight, names, rows))
@@ -169,7 +170,7 @@ def _inputs(model: Any, x: Any) -> Any:
         )
     labels = iter(["x"] if len(names) == 1 else [f'x["{n}"]' for n in names])
     return tree.map_structure(
-        lambda _, value: as_array(_plain(value), next(labels)), model.input_structure(), arranged
+        lambda _, value: as_data(_plain(value), next(labels)), model.input_structure(), arranged
     )
 
 
@@ -180,7 +181,7 @@ def _each(structure: Any, name: str) -> Any:
     if isinstance(structure, (list, tuple)) and any(_is_data(v) for v in structure):
         made = [_each(_plain(v), f"{name}[{i}]") for i, v in enumerate(structure)]
         return made if isinstance(structure, list) else tuple(made)
-    return as_array(structure, name)
+    return as_data(structure, name)
 
 
 def _is_several(arranged: Any, tensor: Any) -> bool:
@@ -201,13 +202,13 @@ def _weights(sample_weight: Any, names: Sequence[str], rows: int) -> list:
         nested = isinstance(given, list) and any(np.ndim(w) or w is None for w in given)
         given = given if nested else [given] * len(names)
     given = by_name(given, names, "sample_weight", rows)
-    arrays = [as_array(_plain(w), "sample_weight") for w in given]
+    arrays = [columns.read(as_target(_plain(w), "sample_weight")) for w in given]
     return [w if w is None or "float" in str(w.dtype) else w.astype("float32") for w in arrays]
 
 
 def _plain(value: Any) -> Any:
-    """Frames and series as arrays."""
-    return value.to_numpy() if hasattr(value, "to_numpy") else value
+    """Frames, series and tensors of other frameworks as arrays."""
+    return foreign.plain(value)
 
 
 def _names(model: Any) -> dict[str, Sequence[str]]:
@@ -238,6 +239,12 @@ def check_inputs(model: Any, batch: Batch, doing: str) -> None:
     checks.input_shapes(model, batch, doing)
     if not model.validate_data:
         return
+    checks.when_read(batch, _names(model), doing)
+    check_values(model, batch, doing)
+
+
+def check_values(model: Any, batch: Batch, doing: str) -> None:
+    """Inputs and weights on the host hold what can be computed with."""
     checks.embedding_indices(model, batch.x)
     if doing != "predict":
         checks.finite(batch, _names(model), doing)
@@ -270,7 +277,11 @@ def check_batch(model: Any, batch: Batch, doing: str) -> None:
 
 def is_stream(x: Any) -> bool:
     """Whether `x` yields batches, rather than being arrays."""
-    if isinstance(x, (str, bytes, Mapping, list, tuple, type)) or hasattr(x, "shape"):
+    if isinstance(x, (str, bytes, Mapping, list, tuple, type)):
+        return False
+    if feeds.is_dataset(x):
+        return True
+    if hasattr(x, "shape"):
         return False
     return isinstance(x, (Iterator, Iterable)) or hasattr(x, "__getitem__")
 
@@ -286,66 +297,106 @@ def stream(
                 f"x yields batches, so {name} must come from it too: yield x, y"
                 f"{', sample_weight' if name != 'y' else ''}.",
             )
-    forever = isinstance(x, Iterator)
-    length = _length(x)
-    if forever and steps is None and length is None and doing in ("fit", "validation_data"):
-        what, wanted = ("x", "steps_per_epoch") if doing == "fit" else (doing, "validation_steps")
-        raise UsageError("E-NO-STEPS", f"{what} is a generator without a length: pass {wanted}.")
-    by_class = said.get("class_weight")
-    shapes: list[tuple] = []
-
-    def convert_item(item: Any, number: int) -> Batch:
-        return _from_item(model, item, number, by_class, shapes, doing)
-
-    begin = _beginning(x, forever, length)
-    return Stream(begin, convert_item, length if steps is None else steps, forever, doing)
+    asked = steps is not None
+    feed = _feed(x, bool(said.get("shuffle")) and doing == "fit", asked and doing == "fit")
+    if feed.length is None and not asked and doing in ("fit", "validation_data"):
+        if not isinstance(feed, feeds.Rounds) or feeds.is_endless(x):
+            raise _no_steps(doing)
+    by_class = None if doing == "validation_data" else said.get("class_weight")
+    convert_item = _Converter(model, by_class, doing, isinstance(feed, feeds.Once))
+    threaded = getattr(x, "workers", 1) != 0
+    steps = steps if asked else feed.length
+    return Stream(feed, convert_item, steps, asked, doing, threaded)
 
 
-def _length(x: Any) -> int | None:
-    """Number of batches, if `x` knows it (some have `__len__` only to say that they do not)."""
-    try:
-        return len(x)
-    except (TypeError, NotImplementedError):
-        return None
+def _feed(x: Any, shuffle: bool, goes_on: bool) -> feeds.Feed:
+    """What brings the items of `x`."""
+    if isinstance(x, Iterator) and not feeds.is_by_index(x):
+        return feeds.Once(x)
+    if feeds.is_by_index(x):
+        return feeds.ByIndex(x, shuffle and feeds.is_dataset(x), goes_on)
+    return feeds.Rounds(x, goes_on)
 
 
-def _beginning(x: Any, forever: bool, length: int | None) -> Callable[[int], Iterable]:
-    if forever or isinstance(x, Iterable):
-        return lambda _: x
-    if length is None:
-        raise UsageTypeError(
-            "E-DATA-TYPE",
-            f"x is {shown(x)}, which gives batches by index but has no length. Write __len__.",
-        )
-    return lambda _: (x[i] for i in range(length))
+def _no_steps(doing: str) -> UsageError:
+    what, wanted = ("x", "steps_per_epoch") if doing == "fit" else (doing, "validation_steps")
+    return UsageError("E-NO-STEPS", f"{what} is a generator without a length: pass {wanted}.")
 
 
-def _from_item(
-    model: Any, item: Any, number: int, class_weight: Any, shapes: list, doing: str
-) -> Batch:
-    """One yielded item as a checked batch."""
+def _parts(item: Any, number: int, doing: str, generated: bool) -> tuple:
+    """A yielded item as a tuple of up to three. Raises UsageError where it is none.
+
+    A list says nothing in a generator. What is not one gives lists where it means tuples, as
+    `torch.utils.data.DataLoader` and datasets of older code do.
+    """
     if isinstance(item, list):
-        if doing != "predict":
+        if generated and doing != "predict":
             raise UsageError("E-YIELD", "generator yielded a list; use a tuple: yield x, y")
-        item = (item,)  # several inputs, and no targets that it could be taken for
-    parts = item if isinstance(item, tuple) else (item,)
+        item = (item,) if generated else tuple(item)
+    parts = tuple(item) if isinstance(item, tuple) else (item,)
     if not 1 <= len(parts) <= 3:
         raise UsageError(
             "E-YIELD",
             f"generator yielded a tuple of {len(parts)} at batch {number}; expected (x,), (x, y) "
             "or (x, y, sample_weight).",
         )
-    x, y, weight = (*parts, None, None)[:3]
-    if x is None:
+    if parts[0] is None:
         raise UsageError("E-YIELD", f"generator yielded None for x at batch {number}.")
-    batch = convert(model, x, y, weight, doing)
-    checks.lengths(batch, _names(model))
-    now = [tuple(leaf.shape) for leaf in tree.leaves(batch.x)]
-    shapes[:] = shapes or now
-    checks.drift(model, shapes, now, number)
-    check_inputs(model, batch, f"{doing} batch")
-    if class_weight is not None:
-        batch = with_class_weights(model, batch, class_weight)
-    if doing != "predict" and number:  # the first batch is checked with its source
-        check_batch(model, batch, f"{doing} batch")
-    return batch
+    return (*parts, None, None)[:3]
+
+
+class _Converter:
+    """Makes checked batches of yielded items.
+
+    What depends on shapes alone is looked at once: an item of two or three arrays that are like
+    those of the last one has only its numbers checked.
+    """
+
+    def __init__(self, model: Any, class_weight: Any, doing: str, generated: bool):
+        self.model, self.class_weight, self.doing = model, class_weight, doing
+        self.generated, self.words = generated, f"{doing} batch"
+        self.shapes: list[tuple] = []  # of the first batch
+        self.known: tuple = ()  # shapes and dtypes of the arrays of the last one
+
+    def __call__(self, item: Any, number: int, looked_at: bool) -> Batch:
+        parts = _parts(item, number, self.doing, self.generated)
+        kinds = tuple((a.shape, a.dtype) if type(a) is np.ndarray else a is None for a in parts)
+        if kinds == self.known:
+            x, y, weight = parts
+            batch = Batch(x, [y], [weight])
+            self._check_numbers(batch)
+            return batch
+        batch = self._looked_through(parts, number, looked_at)
+        x, y, weight = parts
+        alone = len(batch.y) == 1 and self.class_weight is None
+        plain = type(x) is np.ndarray and batch.x is x and type(y) is np.ndarray
+        if plain and alone and batch.y[0] is y and batch.weights[0] is weight:
+            self.known = kinds
+        return batch
+
+    def _check_numbers(self, batch: Batch) -> None:
+        """What can be wrong with values, the shapes being right."""
+        if not self.model.validate_data:
+            return
+        check_values(self.model, batch, self.words)
+        if self.doing != "predict":
+            model = self.model
+            outputs = model.output_specs(batch)
+            chosen = model._objective.losses_for(model.output_names, outputs, batch.y)
+            checks.target_values(chosen, batch, outputs, model.output_names, self.words)
+
+    def _looked_through(self, parts: tuple, number: int, looked_at: bool) -> Batch:
+        """A batch of which nothing is known."""
+        model = self.model
+        x, y, weight = parts
+        batch = convert(model, x, y, weight, self.doing).map(columns.read)
+        checks.lengths(batch, _names(model))
+        now = [tuple(leaf.shape) for leaf in tree.leaves(batch.x)]
+        self.shapes = self.shapes or now
+        checks.drift(model, self.shapes, now, number)
+        check_inputs(model, batch, self.words)
+        if self.class_weight is not None:
+            batch = with_class_weights(model, batch, self.class_weight)
+        if self.doing != "predict" and not looked_at:  # the first is checked with its source
+            check_batch(model, batch, self.words)
+        return batch

@@ -12,10 +12,10 @@ import numpy as np
 
 from cornu import engine, state, tree
 from cornu.engine import Spec
-from cornu.errors import UsageError
 from cornu.state import Frame, Variable
-from cornu.training.data import Batch, Part
+from cornu.training.batches import Batch, Part, filled, room_for
 from cornu.training.objective import Objective
+from cornu.training.steps import WholeStep, step_of
 
 INFERENCE = 0x40000000  # added to the clock, so that no test step draws what a train step drew
 
@@ -28,6 +28,7 @@ class Program:
         objective: bound to the model's outputs.
         optimizer: None for a model that is only tested.
         trainable: the Variables that the optimizer changes.
+        batch: one to look at.
         eager: run Python on every step instead of compiling (`run_eagerly`).
     """
 
@@ -37,6 +38,7 @@ class Program:
         objective: Objective,
         optimizer: Any,
         trainable: Sequence[Variable],
+        batch: Batch,
         eager: bool = False,
     ):
         self.model, self.objective, self.optimizer, self.eager = model, objective, optimizer, eager
@@ -47,7 +49,9 @@ class Program:
         if optimizer is not None:
             optimizer.build(self.trainable)
             self.slots = [*optimizer.variables, *optimizer.hyper_variables]
-        self.figures = objective.variables
+        self.step = step_of(model, objective)
+        self.step.find(batch)
+        self.figures = self.step.variables
         self.seed = state.seeds.next()  # of the key, and of the orders of rows
         self.passes = 0
         self.key = Variable(engine.key(self.seed), name="seed", trainable=False)
@@ -75,8 +79,9 @@ class Program:
         The first steps were traced with their values of that moment, which were right then.
         """
         if self.strangers:
+            given = set(self.tested)  # no array may be given twice where one of them is reused
             self.cells = _distinct([*self.cells, *self.strangers])
-            self.fixed = _distinct([*self.fixed, *self.strangers])
+            self.fixed = _distinct([*self.fixed, *(v for v in self.strangers if v not in given)])
             self.strangers.clear()
             self._compile()
 
@@ -90,28 +95,11 @@ class Program:
 
     # ---------------------------------------------------------------- one step
 
-    def _forward(self, x: Any, training: bool) -> tuple[list, list]:
-        """Output leaves and their masks."""
-        outputs = self.model(x, training=training)
-        leaves = self.model.output_leaves(outputs)
-        return leaves, [state.mask_of(leaf) for leaf in leaves]
-
-    def _total(self, batch: Batch, outputs: Sequence[Any], frame: Frame) -> tuple[Any, list]:
-        """The loss to be minimised, and each output's own."""
-        total, each = self.objective.loss_values(batch.y, outputs, batch.weights)
-        extra = [*frame.losses, *self.model.regularization_losses()]
-        for loss in extra:
-            total = loss if total is None else total + loss
-        if total is None:
-            raise UsageError(
-                "E-NO-LOSS",
-                "there is nothing to minimise: compile was given no loss and no layer adds one. "
-                'Say e.g. model.compile("adam", "mse").',
-            )
-        return total, each
-
     def _learn(self, batch: Batch) -> None:
         """One training step: loss, gradients, update, figures. Reads and assigns Variables."""
+        step = self.step
+        if isinstance(step, WholeStep):
+            return step.learn(batch)
         outer = state.frame()
         assert outer is not None
         moved = list(self.other)  # and weights to which a layer assigns, found below
@@ -119,32 +107,32 @@ class Program:
         def objective(values: list) -> tuple[Any, tuple]:
             bound = {**outer.bound, **dict(zip(self.trainable, values, strict=True))}
             with outer.child(bound=bound, losses=[], masks={}, placed={}) as inner:
-                outputs, masks = self._forward(batch.x, training=True)
-                total, each = self._total(batch, outputs, inner)
+                total, rest = step.loss(batch, inner, True)
                 given = zip(self.trainable, values, strict=True)
                 moved[len(self.other) :] = [v for v, x in given if inner.bound[v] is not x]
                 news = [inner.bound[v] for v in moved]
                 scaled = self.optimizer.scale_loss(total)
-            return scaled, (total, each, outputs, masks, news)
+            return scaled, (total, rest, news)
 
         start = [outer.bound[v] for v in self.trainable]
         (_, aux), gradients = engine.value_and_grad(objective, has_aux=True)(start)
-        total, each, outputs, masks, news = aux
+        total, rest, news = aux
         outer.bound.update(zip(moved, news, strict=True))
         self.optimizer.apply(gradients, self.trainable)
-        self.objective.update(total, each, batch.y, outputs, batch.weights, masks)
+        step.show(batch, total, rest)
 
     def _judge(self, batch: Batch) -> None:
         """One test step: loss and figures."""
+        step = self.step
+        if isinstance(step, WholeStep):
+            if step.judge(batch):
+                return
+            step = step.plain
         frame = state.frame()
         assert frame is not None
         with frame.child(losses=[], masks={}, placed={}) as inner:
-            outputs, masks = self._forward(batch.x, training=False)
-            if self.objective.has_loss or inner.losses:
-                total, each = self._total(batch, outputs, inner)
-            else:
-                total, each = None, [None] * len(outputs)
-        self.objective.update(total, each, batch.y, outputs, batch.weights, masks)
+            total, rest = step.loss(batch, inner, False)
+        step.show(batch, total, rest)
 
     def _advance(self, values: Sequence[Any], cells: list, fixed: Any, batch: Batch, fn: Callable):
         """`fn(batch)` as a pure function of the state: the new values of `cells`."""
@@ -159,7 +147,7 @@ class Program:
 
     def _figures(self, values: Sequence[Any], cells: list) -> dict[str, Any]:
         with Frame(zip(cells, values, strict=True)):
-            found = self.objective.results()
+            found = self.step.results()
         self.names = list(found)
         return found
 
@@ -215,7 +203,7 @@ class Program:
     def _refreshed(self, values: list, cells: list, fresh: Any) -> list:
         """`values`, with the running figures begun again where `fresh` is true."""
         with Frame(zip(cells, values, strict=True)) as frame:
-            self.objective.reset()
+            self.step.reset()
             begun = dict(frame.bound)
         figures = set(self.figures)
         return [
@@ -283,6 +271,37 @@ class Program:
             self._adopt_strangers()
         return self._named(figures)
 
+    # ---------------------------------------------------------------- the state as a whole
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state."""
+        return sum(cell._value.nbytes for cell in self.cells)
+
+    def snapshot(self) -> list[np.ndarray]:
+        """The state of this moment, in the order of `cells`; on a CPU nothing is copied."""
+        with state.cells_lock:
+            return [np.asarray(cell._value) for cell in self.cells]
+
+    def restore(self, values: Sequence[np.ndarray]) -> None:
+        """Set the state to what `snapshot` gave, perhaps before more Variables were found."""
+        with state.cells_lock:
+            _write(self.cells[: len(values)], values)
+
+    def results(self) -> dict[str, Any]:
+        """The running figures as they are."""
+        with state.cells_lock:
+            return self._figures([cell.value for cell in self.cells], self.cells)
+
+    def begin_figures(self) -> None:
+        """Begin the running figures again."""
+        with state.cells_lock:
+            self.step.reset()
+
+    def is_finite(self) -> bool:
+        """Whether all that is trained is finite."""
+        return engine.finite([cell._value for cell in self.trainable])
+
     @property
     def loops(self) -> bool:
         """Whether steps run as a loop on the device."""
@@ -294,13 +313,26 @@ class Program:
             return
         cells = [*self.trainable, *self.other]
 
-        def forward(values: list, x: Any) -> list:
+        def forward(values: list, batch: Batch) -> Any:
             with Frame(zip(cells, values, strict=True), key=engine.key(0)) as frame:
                 frame.strangers = self.strangers
-                return self._forward(x, training=True)[0]
+                return self.step.forward(batch, frame)
 
         specs = [Spec(v.shape, v.dtype) for v in cells]
-        self.traits = engine.traits(forward, specs, _specs(batch.x))
+        self.traits = engine.traits(forward, specs, _specs(batch))
+        self._adopt_strangers()
+
+    def discover(self, batch: Batch) -> None:
+        """Find every Variable that a training step reads, before the first one runs."""
+        if self.eager:  # what Python does with numbers cannot be traced: it is run, and taken back
+            before = self.snapshot()
+            self.train(Part(batch, None, 0, 1, batch.rows))
+            return self.restore(before)
+
+        def step(values: list, batch: Batch) -> list:
+            return self._advance(values, self.cells, {}, batch, self._learn)
+
+        engine.infer(step, [Spec(v.shape, v.dtype) for v in self.cells], _specs(batch))
         self._adopt_strangers()
 
 
@@ -379,7 +411,11 @@ class Predictor:
         return outputs
 
     def small(self, x: Any, limit: int) -> np.ndarray | None:
-        """Outputs for one small batch of a shape that was checked before; None for any other."""
-        if type(x) is np.ndarray and (x.shape, x.dtype) in self.checked and x.shape[0] <= limit:
-            return np.array(self(x))
-        return None
+        """Outputs for one small batch of rows like those checked before; None for any other."""
+        if type(x) is not np.ndarray or (x.shape[1:], x.dtype) not in self.checked:
+            return None
+        rows = len(x)
+        if not 0 < rows <= limit:
+            return None
+        room = room_for(rows)
+        return np.array(self(x) if room == rows else self(filled(x, room))[:rows])

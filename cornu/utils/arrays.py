@@ -33,6 +33,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         labels = labels[..., 0]
     if labels.size and labels.min() < 0:
         raise UsageError("E-LABELS", f"label {labels.min()} is negative; labels begin at 0.")
+    counts = isinstance(num_classes, (int, np.integer)) and not isinstance(num_classes, bool)
+    if num_classes is not None and (not counts or num_classes < 1):
+        raise UsageError(
+            "E-LABELS",
+            f"num_classes must be a whole number above 0, or None; got {shown(num_classes)}.",
+        )
     if num_classes is None:
         num_classes = int(labels.max()) + 1 if labels.size else 0
     bad = labels[labels >= num_classes]

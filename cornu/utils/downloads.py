@@ -79,7 +79,7 @@ def get_file(
     formats = _formats("tar" if untar else archive_format) if extract or untar else ()
     given = os.fspath(fname) if isinstance(fname, os.PathLike) else fname
     name = _name(given or None, str(origin))
-    folder = _folder(cache_dir, cache_subdir)
+    folder = cache_folder(cache_dir, cache_subdir)
     target, unpacked = _places(folder, name, bool(given), bool(formats))
     if not force_download and _is_ready(target, unpacked, wanted):
         return unpacked or target
@@ -152,7 +152,8 @@ def _name(given: Any, origin: str) -> str:
     return name
 
 
-def _folder(cache_dir: Any, cache_subdir: Any) -> str:
+def cache_folder(cache_dir: Any = None, cache_subdir: Any = "datasets") -> str:
+    """The folder that `get_file` puts files into."""
     home = settings.files()[0].parent
     if cache_dir is not None:
         home = Path(cache_dir).expanduser()

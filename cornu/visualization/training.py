@@ -1,6 +1,6 @@
-"""Pictures of training and its results: learning curves, confusion matrices, grids of images."""
+"""Pictures of what a trained model answers: confusion matrices, grids of images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +8,6 @@ import numpy as np
 
 from cornu.errors import UsageError
 from cornu.visualization.figures import finished, new_figure
-
-
-def plot_history(history: Any, path: str | Path | None = None) -> Any:
-    """Learning curves: one panel a figure, training and validation together.
-
-    Args:
-        history: a `History`, or its dict of lists by log key.
-        path: where to write the picture.
-    """
-    logs: Mapping[str, Sequence[float]] = getattr(history, "history", history)
-    names = [name for name in logs if not name.startswith("val_")]
-    if not names:
-        raise UsageError("E-HISTORY", "the history is empty: fit the model first.")
-    figure = new_figure(5 * len(names), 3.5)
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        epochs = np.arange(1, len(logs[name]) + 1)
-        axes.plot(epochs, logs[name], label="training")
-        if f"val_{name}" in logs:
-            validation = logs[f"val_{name}"]
-            axes.plot(np.linspace(1, len(epochs), len(validation)), validation, label="validation")
-        axes.set(title=name, xlabel="epoch")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    return finished(figure, path)
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np.ndarray:

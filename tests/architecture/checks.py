@@ -32,7 +32,7 @@ PEERS = frozenset({"keras", "pandas", "sklearn", "tensorboard", "tensorflow", "t
 
 # Packages that a plain install lacks, or that cost much to import: these may wait for their use.
 OPTIONAL = frozenset(
-    "h5py jax2onnx matplotlib onnx pandas PIL pydot safetensors scipy sklearn tensorboardX "
+    "h5py jax2onnx matplotlib onnx optuna pandas PIL pydot safetensors scipy sklearn tensorboardX "
     "yaml".split()
 )
 

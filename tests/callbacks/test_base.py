@@ -125,7 +125,7 @@ def test_model_and_params_are_there_from_the_beginning():
 
     model = made()
     model.fit(X, Y, batch_size=8, epochs=4, initial_epoch=3, verbose=0, callbacks=[Look()])
-    assert seen == [(model, {"epochs": 4, "steps": 3, "verbose": 0})]
+    assert seen == [(model, {"epochs": 4, "steps": 3, "verbose": 0, "batch_size": 8})]
 
 
 def test_epochs_count_on_from_the_initial_one():
@@ -385,7 +385,7 @@ def test_live_and_passive_are_told_apart():
     quiet = Batchwise()
     quiet.passive = True
     live, plain = Batchwise(), Epochwise()
-    found = CallbackList([quiet, live, plain], "model", {"epochs": 1})
+    found = CallbackList([quiet, live, plain], model="model", epochs=1)
     assert found.live == [live] and found.passive == [quiet]
     assert {c.model for c in found.callbacks} == {"model"}
     assert plain.params == {"epochs": 1} and plain.params is not live.params

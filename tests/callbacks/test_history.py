@@ -1,10 +1,14 @@
 """History: what `fit` returns."""
 
+import time
+
 import numpy as np
+import pytest
 
 from cornu import layers, optimizers
 from cornu.callbacks import History
 from cornu.models import Sequential
+from cornu.state import seeds
 
 X = np.array([[1.0], [2.0]], "float32")
 
@@ -42,3 +46,46 @@ def test_every_fit_has_its_own():
     first = model.fit(X, X, verbose=0)
     second = model.fit(X, X, epochs=2, verbose=0)
     assert first is not second and len(first.history["loss"]) == 1 and len(second.epoch) == 2
+
+
+def test_when_and_how_long(monkeypatch):
+    model = made()
+    history = model.fit(X, X, epochs=4, verbose=0, validation_data=(X, X), validation_freq=2)
+    assert history.when == {"loss": [0, 1, 2, 3], "val_loss": [1, 3]}
+    assert len(history.seconds) == 4 and all(0 < s < 60 for s in history.seconds)
+    assert abs(history.begun - time.time()) < 60 and history.seed == seeds.seed
+
+
+def test_it_says_in_short_what_it_holds():
+    history = History()
+    assert repr(history) == "History(no epochs)"
+    history.on_epoch_begin(0)
+    history.on_epoch_end(0, {"loss": 0.123456, "each": np.ones(2)})
+    assert repr(history) == "History(1 epoch, at the end: loss 0.1235, each …)"
+    history.on_epoch_end(1, {"loss": 1e-7})
+    assert repr(history).startswith("History(2 epochs, at the end: loss 1e-07")
+
+
+def test_it_draws_its_curves(tmp_path):
+    pytest.importorskip("matplotlib")
+    history = made().fit(X, 2 * X, epochs=4, verbose=0, validation_data=(X, X), validation_freq=2)
+    figure = history.plot("loss", log=True, path=tmp_path / "curves.png")
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert axes.get_yscale() == "log" and (tmp_path / "curves.png").stat().st_size > 1000
+    assert np.array_equal(lines["training"].get_xdata(), [1, 2, 3, 4])
+    assert np.array_equal(lines["validation"].get_xdata(), [2, 4])
+    assert np.array_equal(lines["validation"].get_ydata(), history.history["val_loss"])
+    with pytest.raises(ValueError, match=r'no figure "los".*Did you mean "loss".*E-FIGURE'):
+        history.plot(["los"])
+    with pytest.raises(ValueError, match="E-HISTORY"):
+        History().plot()
+
+
+def test_what_a_run_keeps_of_it_is_all_it_has():
+    history = made().fit(X, X, epochs=2, verbose=0)
+    other = History()
+    other.on_train_begin()
+    vars(other).update({name: vars(history)[name] for name in history.keeps})
+    assert repr(other) == repr(history) and other.when == history.when
+    assert other.seconds == history.seconds and other.begun == history.begun

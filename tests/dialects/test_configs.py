@@ -191,10 +191,13 @@ def test_optimizers_of_files(generation, plain, expected):
     assert {name: config[name] for name in expected} == expected
 
 
-def test_decay_in_a_file_becomes_a_schedule():
-    """0.5 / (1 + 0.25 * 2) after two updates."""
+def test_decay_in_a_file():
+    """0.5 / (1 + 0.25 * 2) after two updates, by a rate that can be set."""
     plain = {"class_name": "SGD", "config": {"lr": 0.5, "decay": 0.25}}
-    modern = configs.modern_optimizer(plain, "1.2")
-    rate = json.loads(json.dumps(modern))["config"]["learning_rate"]
-    schedule = optimizers.schedules.deserialize(rate)
-    assert float(schedule(2)) == pytest.approx(0.5 / 1.5)
+    modern = json.loads(json.dumps(configs.modern_optimizer(plain, "1.2")))
+    made = optimizers.deserialize(modern)
+    assert modern["class_name"] == "DecayingSGD"
+    assert float(made.learning_rate.numpy()) == 0.5
+    assert float(made.decay.numpy()) == 0.25
+    schedule = optimizers.serialize(made)["config"]["learning_rate"]
+    assert float(optimizers.schedules.deserialize(schedule)(2)) == pytest.approx(0.5 / 1.5)

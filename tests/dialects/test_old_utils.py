@@ -4,17 +4,24 @@ import numpy as np
 import pytest
 
 from cornu import layers, models, ops
+from cornu import metrics as todays_metrics
 from cornu.dialects import (
+    generations,
     generic_utils,
     initializations,
     interfaces,
     layer_utils,
     metrics,
     np_utils,
+    optimizer_math,
+    spellings,
     test_utils,
+    theano_utils,
     training_utils,
+    vis_utils,
 )
 from cornu.errors import UsageError, UsageTypeError
+from cornu.models import Sequential
 
 # ---------------------------------------------------------------- np_utils and conv_utils
 
@@ -332,3 +339,154 @@ def test_data_for_tests():
     )
     assert x.shape == (50, 3, 2) and y.shape == (50, 4)
     assert test_utils.keras_test(lambda: 3)() == 3
+
+
+# ---------------------------------------------------------------- what scripts called otherwise
+
+
+@pytest.mark.parametrize(
+    ("generation", "dtype"), [("1.2", "float64"), ("2.0", "float64"), ("2.3", "float32")]
+)
+def test_one_hot_rows_by_all_their_names(generation, dtype):
+    expected = np.eye(3)[[1, 2, 0]]
+    with generations.within(generation):
+        for found in (
+            np_utils.to_categorical([1, 2, 0]),
+            np_utils.to_categorical(y=[1, 2, 0], nb_classes=3),
+            np_utils.to_categorical([[1], [2], [0]], 3),
+            np_utils.to_categorical(x=[1, 2, 0], num_classes=3),
+        ):
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == dtype
+        assert np_utils.to_categorical([1], 2, "int8").dtype == "int8"
+
+
+def test_a_progress_bar_as_loops_of_old_scripts_told_it(capsys):
+    with spellings.registered():
+        bar = generic_utils.Progbar(3, width=10, verbose=1, interval=0.0)
+        bar.update(1, values=[("loss", 1.0)])
+        bar.add(1, values=[("loss", 3.0)])
+        assert bar.seen_so_far == 2
+        bar.update(3, [("loss", 5.0)], force=True)
+    said = capsys.readouterr().out
+    assert "3/3" in said and "loss: 3.0000" in said
+
+
+@pytest.mark.parametrize(
+    ("length", "window", "ignore", "stride", "expected"),
+    [(None, 2, True, 2, None), (7, 2, True, 2, 3), (7, 2, False, 2, 4), (6, 3, True, 1, 4)],
+)
+def test_windows_of_keras_0_2(length, window, ignore, stride, expected):
+    assert np_utils.pool_output_length(length, window, ignore, stride) == expected
+
+
+def test_shared_variables_of_keras_0_1():
+    assert theano_utils.shared_zeros((2, 3)).shape == (2, 3)
+    np.testing.assert_array_equal(theano_utils.shared_ones((2,)).numpy(), [1.0, 1.0])
+    assert theano_utils.shared_scalar(2.5).numpy() == 2.5
+    shared = theano_utils.sharedX([[1, 2]], name="w")
+    assert (str(shared.dtype), shared.shape) == ("float32", (1, 2))
+    assert theano_utils.floatX([1]).dtype == "float32"
+    assert theano_utils.alloc_zeros_matrix(2, 3).shape == (2, 3)
+    assert theano_utils.ndim_tensor(3).shape == (None, None, None)
+    assert theano_utils.on_gpu() is False
+
+
+def test_two_formulas_of_optimizers():
+    g = np.array([3.0, 4.0], "float32")
+    np.testing.assert_allclose(optimizer_math.clip_norm(g, 1.0, 5.0), [0.6, 0.8], rtol=1e-6)
+    np.testing.assert_array_equal(optimizer_math.clip_norm(g, 9.0, 5.0), g)
+    np.testing.assert_array_equal(optimizer_math.clip_norm(g, 0, 5.0), g)
+    p, q = np.array([0.2, 0.7], "float32"), np.array([0.5, 0.5], "float32")
+    expected = q - p + p * np.log(p / q)
+    np.testing.assert_allclose(optimizer_math.kl_divergence(p, q), expected, rtol=1e-5)
+
+
+def test_models_and_wrapped_models():
+    model = Sequential([layers.Dense(1)])
+    wrapped = layers.TimeDistributed(model)
+    assert vis_utils.is_model(model) and not vis_utils.is_model(wrapped)
+    assert vis_utils.is_wrapped_model(wrapped)
+    assert not vis_utils.is_wrapped_model(layers.TimeDistributed(layers.Dense(1)))
+
+
+def test_classes_of_models_and_names_of_functions():
+    assert layer_utils.get_model_class("Sequential") is Sequential
+    with pytest.raises(UsageError, match="Sequential"):
+        layer_utils.get_model_class("Sequental")
+    assert generic_utils.get_function_name(len) == "len"
+    assert generic_utils.get_function_name("mse") == "mse"
+
+
+def test_metrics_made_anew():
+    known = todays_metrics.AUC(curve="PR", name="area")
+    known.update_state([1, 0], [0.5, 0.5])
+    again = metrics.clone_metric(known)
+    assert again is not known and again.get_config() == known.get_config()
+    assert float(again.result()) == 0.0
+    assert metrics.clone_metric("mse") == "mse"
+    assert [m.name for m in metrics.clone_metrics([known, known])] == ["area", "area"]
+    assert metrics.clone_metrics({"a": known})["a"].name == "area"
+
+
+def test_sequences_again_and_again():
+    class Two:
+        def __getitem__(self, index):
+            return index
+
+        def __len__(self):
+            return 2
+
+        def on_epoch_end(self): ...
+
+    forever = training_utils.iter_sequence_infinite(Two())
+    assert [next(forever) for _ in range(5)] == [0, 1, 0, 1, 0]
+    assert training_utils.is_sequence(Two()) and not training_utils.is_sequence([1])
+    assert training_utils.is_generator_or_sequence(iter([1]))
+    assert training_utils.is_generator_or_sequence(Two())
+    assert not training_utils.is_generator_or_sequence(np.ones(2))
+
+
+# ---------------------------------------------------------------- a layer by itself
+
+
+def test_a_layer_is_tried():
+    x = np.ones((2, 3), "float32")
+    with spellings.registered():
+        found = test_utils.layer_test(
+            layers.Dense,
+            kwargs={"units": 2, "kernel_initializer": "ones"},
+            input_data=x,
+            expected_output=np.full((2, 2), 3.0),
+            supports_masking=True,
+        )
+        assert found.shape == (2, 2)
+        drawn = test_utils.layer_test(layers.Flatten, input_shape=(None, 3, 2))
+        assert drawn.shape[1:] == (6,)
+
+
+class Wrong(layers.Layer):
+    """Says another shape than it gives, and the constructor forgets its argument."""
+
+    def __init__(self, size=1, **options):
+        super().__init__(**options)
+        self.size = size
+
+    def call(self, x):
+        return x * self.size
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], shape[-1] + self.size - 1)
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_what_is_wrong_with_a_layer_is_found():
+    x = np.ones((2, 3), "float32")
+    with pytest.raises(AssertionError):
+        test_utils.layer_test(Wrong, {"size": 2}, input_data=x)
+    with pytest.raises(AssertionError):
+        test_utils.layer_test(layers.Dense, {"units": 2}, input_data=x, expected_output=x[:, :2])
+    with pytest.raises(AssertionError, match="input_shape or input_data"):
+        test_utils.layer_test(layers.Flatten)

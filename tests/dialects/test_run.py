@@ -104,6 +104,33 @@ def test_a_wrong_call_shows_where_it_stands(run, text, line, said):
     assert said in done.stderr.splitlines()[-1]
 
 
+MISSPELT = """
+    from keras.models import Sequential
+    from keras.layers import Dense
+    model = Sequential([Dense(2, input_dim=3)])
+    {call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("model.evalute", 'Did you mean "evaluate"? Call it as .evaluate(x=None, y=None, '),
+        ("model.layers[0].kernal", 'Did you mean "kernel"?'),
+        ("Sequential.sumary", 'Did you mean "summary"? Call it as .summary(line_length=None, '),
+    ],
+)
+def test_a_misspelt_attribute_gives_the_nearest_and_its_call(run, call, said):
+    done = run(MISSPELT.format(call=call))
+    assert done.returncode == 1
+    assert said in done.stderr.splitlines()[-1]
+
+
+def test_attributes_of_others_are_left_to_python(run):
+    done = run("import os\n[].apend(1)\n")
+    assert "Call it as" not in done.stderr
+
+
 def test_ctrl_c_and_a_hook_of_the_scripts_own(run):
     done = run("raise KeyboardInterrupt\n")
     assert done.returncode == 130 and done.stderr.splitlines()[-1] == "KeyboardInterrupt"

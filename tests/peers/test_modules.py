@@ -18,6 +18,13 @@ CALLBACKS = (
 NOT_THERE = {
     "": "FloatDTypePolicy Operation Quantizer RematScope StatelessScope SymbolicScope device remat "
     "version",
+    "applications": "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge "
+    "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 EfficientNetV2L "
+    "EfficientNetV2M EfficientNetV2S NASNetLarge NASNetMobile RegNetX002 RegNetX004 RegNetX006 "
+    "RegNetX008 RegNetX016 RegNetX032 RegNetX040 RegNetX064 RegNetX080 RegNetX120 RegNetX160 "
+    "RegNetX320 RegNetY002 RegNetY004 RegNetY006 RegNetY008 RegNetY016 RegNetY032 RegNetY040 "
+    "RegNetY064 RegNetY080 RegNetY120 RegNetY160 RegNetY320 ResNetRS101 ResNetRS152 ResNetRS200 "
+    "ResNetRS270 ResNetRS350 ResNetRS420 ResNetRS50",
     "backend": "binary_focal_crossentropy categorical_focal_crossentropy is_float_dtype "
     "is_int_dtype learning_phase_scope random_bernoulli result_type standardize_dtype",
     "backend.experimental": "disable_tf_random_generator enable_tf_random_generator "
@@ -54,10 +61,11 @@ NOT_THERE = {
 """Names that this version does not have, of modules that it has."""
 
 NO_MODULES = (
-    "applications distillation distribution dtensor estimator experimental export preprocessing "
-    "quantizers utils.bounding_boxes wrappers datasets.boston_housing datasets.california_housing "
-    "datasets.cifar10 datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist "
-    "datasets.reuters"
+    "applications.convnext applications.efficientnet_v2 applications.nasnet applications.regnet "
+    "applications.resnet_rs distillation distribution dtensor estimator experimental export "
+    "preprocessing quantizers utils.bounding_boxes wrappers datasets.boston_housing "
+    "datasets.california_housing datasets.cifar10 datasets.cifar100 datasets.fashion_mnist "
+    "datasets.imdb datasets.mnist datasets.reuters"
 ).split()
 """Modules that this version does not have, with what is below them."""
 

@@ -75,9 +75,16 @@ def folder() -> Iterator[str]:
             os.chdir(before)
 
 
-def printed(function: Callable, *args, **kwargs) -> str:
+class Terminal(io.StringIO):
+    """Text that somebody watches as it is written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(function: Callable, *args, stream: io.StringIO | None = None, **kwargs) -> str:
     """What a call prints."""
-    text = io.StringIO()
+    text = io.StringIO() if stream is None else stream
     with contextlib.redirect_stdout(text):
         function(*args, **kwargs)
     return text.getvalue()

@@ -81,7 +81,7 @@ def everything(full: bool) -> dict[str, str | None]:
     """Item -> None, or what went wrong."""
     programs = importlib.import_module("seeds.programs")
     checks = importlib.import_module("seeds.checks")
-    for part in ("calls", "claims", "refusals", "surroundings", "waiting"):
+    for part in ("calls", "claims", "networks", "refusals", "parts", "surroundings"):
         importlib.import_module(f"seeds.check_{part}")
     numbers = {} if full else programs.SMALLER
     programs.Pictures.rows = tuple(int(numbers.get(n, n)) for n in ("50000", "10000"))

@@ -10,7 +10,7 @@ from cornu import layers, metrics, ops, optimizers, settings, state
 from cornu.callbacks import Callback
 from cornu.layers import Dense, Input
 from cornu.models import Sequential
-from cornu.training.loop import Pace
+from cornu.training.passes import Pace
 from training.reference import START, Reference, X, Y, classifier, draws, linear, same, two
 
 

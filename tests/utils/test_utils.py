@@ -38,7 +38,10 @@ def test_it_is_undone_by_argmax():
     assert np.array_equal(to_categorical(labels, 7).argmax(axis=-1), labels)
 
 
-@pytest.mark.parametrize(("labels", "classes"), [([5], 3), ([-1], 3), ([-1], None), ([0.5], None)])
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [([5], 3), ([-1], 3), ([-1], None), ([0.5], None), ([0], 0), ([0], 2.5), ([0], "3")],
+)
 def test_labels_that_do_not_fit(labels, classes):
     with pytest.raises(ValueError, match="E-LABELS"):
         to_categorical(labels, classes)

@@ -31,6 +31,7 @@ from cornu.dialects.table import (
     table,
     told,
 )
+from cornu.dialects.texts import SPELT
 from cornu.errors import UsageError, UsageTypeError
 from cornu.models import Sequential
 
@@ -47,9 +48,9 @@ __all__ = [
 METHODS: Mapping[str, Spoken] = {spoken.name: spoken for spoken in SPOKEN}
 
 FUNCTIONS: Mapping[str, Row] = {
-    "Tokenizer": Row("Tokenizer", "2.3", rename={"nb_words": "num_words"}),
+    "Tokenizer": Row("Tokenizer", "2.3", rename=SPELT),
     "image_dim_ordering": Row("image_dim_ordering", "2.3", is_now="image_data_format"),
-    "load_data": Row("load_data", "2.3", rename={"nb_words": "num_words"}),
+    "load_data": Row("load_data", "2.3", rename=SPELT),
     "set_image_dim_ordering": Row(
         "set_image_dim_ordering",
         "2.3",

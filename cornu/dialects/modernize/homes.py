@@ -9,7 +9,7 @@ from cornu.dialects.old_classes import OldClass
 from cornu.dialects.paths import PATHS
 from cornu.dialects.spellings import table
 
-__all__ = ["MODERN", "ROOTS", "Ref", "below_root", "module_home", "resolve"]
+__all__ = ["MODERN", "ROOTS", "Ref", "below_root", "module_home", "of_today", "resolve"]
 
 ROOTS = ("tensorflow.python.keras", "tensorflow.keras", "tf_keras", "keras")
 """What `import keras` was called; the longest first where one begins another."""
@@ -75,7 +75,7 @@ def _is_name(parts: list[str]) -> bool:
 
 
 def _thing(path: str, name: str, rest: tuple[str, ...]) -> Ref:
-    value = modules.value(path, name)
+    value = of_today(modules.value(path, name))
     return Ref(path, name, value, rest, _home(path, name, value))
 
 
@@ -97,8 +97,14 @@ def _home(path: str, name: str, value: Any) -> tuple[str, str] | None:
 def _stands(path: str, name: str, value: Any) -> bool:
     """Whether this is what a path of today has under a name, without the dialects' help."""
     source = modules._home(path, name)[0]
-    own = bool(source) and not source.startswith("dialects.")
-    return own and modules.value(path, name) is value
+    found = modules.value(path, name) if source else None
+    own = bool(source) and (not source.startswith("dialects.") or of_today(found) is not found)
+    return own and of_today(found) is value
+
+
+def of_today(value: Any) -> Any:
+    """The function of today for one that takes older arguments too."""
+    return getattr(value, "stands_for", value) if inspect.isfunction(value) else value
 
 
 @cache

@@ -19,7 +19,7 @@ from cornu.dialects.modernize.calls import (
     of_method,
     optimizer_of,
 )
-from cornu.dialects.modernize.homes import Ref
+from cornu.dialects.modernize.homes import Ref, of_today
 from cornu.dialects.modernize.script import Script, dotted
 from cornu.dialects.modernize.telling import Telling
 from cornu.dialects.modernize.written import Code, Undecided, node_of, source
@@ -184,7 +184,7 @@ class Rewriter(cst.CSTTransformer):
     def _function(self, old: cst.Call, new: cst.Call, ref: Ref) -> cst.BaseExpression:
         """A call of one of `FUNCTIONS`; where an order is compared, see `leave_Comparison`."""
         name, func = FUNCTIONS[ref.name].present, new.func
-        today = modules.value(ref.path, name) if ref.value is not None else None
+        today = of_today(modules.value(ref.path, name)) if ref.value is not None else None
         if ref.name == ASKS_ORDER:
             if id(old) not in self.compared:
                 text = f"{source(old)} is {name}() today, which says '{FORMATS['th']}' for 'th'"

@@ -17,8 +17,17 @@ y = np.eye(words)[rng.randint(0, words, (16, maxlen))]
 
 model = Sequential()
 model.add(Embedding(words, 6, input_length=maxlen, weights=[matrix]))
-model.add(RNN(5, return_sequences=True, consume_less="gpu"))
-model.add(recurrent.GRU(output_dim=4, return_sequences=True, inner_activation="sigmoid"))
+model.add(RNN(5, return_sequences=True, consume_less="gpu", init="uniform", inner_init="uniform"))
+model.add(
+    recurrent.GRU(
+        output_dim=4,
+        return_sequences=True,
+        inner_activation="sigmoid",
+        init="uniform",
+        inner_init="uniform",
+        consume_less="gpu",
+    )
+)
 model.add(TimeDistributedDense(words))
 model.add(Activation("softmax"))
 model.compile(adam(lr=0.01), "categorical_crossentropy")

@@ -10,7 +10,7 @@ set_random_seed(3)
 
 def build(size):
     left, right = Input(shape=(4,)), Input(shape=(4,))
-    a = Dense(size, activation="tanh", init="he_normal")(left)
+    a = Dense(size, activation="tanh", init="he_uniform")(left)
     b = Dense(size, activation="tanh")(right)
     joined = merge([a, b], mode="concat", concat_axis=-1)
     summed = merge([a, b], mode="sum")

@@ -1,0 +1,49 @@
+"""How many workers make batches, where `fit` was told: today a dataset says so itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cornu.dialects.table import Arguments
+from cornu.training import feeds
+
+__all__ = ["Working", "with_workers"]
+
+SPELLINGS = {
+    "max_q_size": "max_queue_size",
+    "max_queue_size": "max_queue_size",
+    "nb_worker": "workers",
+    "pickle_safe": "use_multiprocessing",
+    "use_multiprocessing": "use_multiprocessing",
+    "workers": "workers",
+}
+
+
+class Working:
+    """A dataset by number, whose batches are made by other workers than it says itself."""
+
+    def __init__(self, data: Any, settings: Mapping[str, Any]):
+        self.__dict__.update(settings, data=data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.data[index]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "data" or name.startswith("__"):  # asked while it is being unpickled
+            raise AttributeError(name)
+        return getattr(self.data, name)
+
+
+def with_workers(found: Arguments, given: Mapping[str, Any]) -> Arguments:
+    """Arguments of today whose datasets have the workers that the older ones `given` asked for."""
+    settings = {new: given[old] for old, new in SPELLINGS.items() if old in given}
+    if not settings:
+        return found
+    return {
+        name: Working(value, settings)
+        if name in ("x", "validation_data") and feeds.is_dataset(value)
+        else value
+        for name, value in found.items()
+    }

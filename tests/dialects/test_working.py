@@ -1,0 +1,66 @@
+"""`fit(workers=, use_multiprocessing=, max_queue_size=)` of Keras 2: who makes the batches."""
+
+import pickle
+
+import pytest
+
+from cornu.dialects import method_rows, spellings
+from cornu.dialects.working import Working, with_workers
+from cornu.training import workers
+from training.reference import X, Y, linear
+from training.worked import Worked
+
+
+@pytest.fixture
+def pools(monkeypatch):
+    """What the pools were asked for: workers, room, and whether in processes."""
+    found = []
+    before = workers.Pool.__init__
+
+    def noted(self, data, count, room, pickled):
+        found.append((count, room, pickled is not None))
+        before(self, data, count, room, pickled)
+
+    monkeypatch.setattr(workers.Pool, "__init__", noted)
+    with spellings.registered():
+        yield found
+
+
+class Batches(Worked):
+    """X and Y in four batches."""
+
+    ended = 0
+
+    def __getitem__(self, index):
+        return X[5 * index : 5 * index + 5], Y[5 * index : 5 * index + 5]
+
+    def on_epoch_end(self):
+        self.ended += 1
+
+
+@pytest.mark.filterwarnings("ignore:.*is an old spelling")
+def test_workers_are_those_that_the_call_asks_for(pools):
+    model, data = linear(), Batches(1, length=4)
+    model.fit(data, epochs=2, verbose=0, workers=3, max_queue_size=5)
+    assert pools == [(3, 5, False)] and data.ended == 2
+    model.fit_generator(data, epochs=1, verbose=0, workers=2, validation_data=data)
+    assert pools[1:] == [(2, 10, False)] * 2 and data.ended == 4
+    model.evaluate(data, verbose=0)
+    assert len(pools) == 3  # it asked for none
+    model.evaluate_generator(data, max_queue_size=4, workers=2)
+    assert pools[3:] == [(2, 4, False)]
+    assert model.predict_generator(data, workers=2, max_queue_size=7).shape == (20, 1)
+    assert pools[4:] == [(2, 7, False)]
+
+
+def test_generators_and_arrays_stay_as_they_are():
+    found = {"x": X, "validation_data": (X, Y), "epochs": 2}
+    assert with_workers(found, {"workers": 4})["x"] is X
+    assert with_workers(found, {}) is found
+
+
+@pytest.mark.parametrize("wrap", [lambda d: Working(d, {"workers": 3}), method_rows._Tuples])
+def test_what_is_wrapped_can_be_sent_to_a_process(wrap):
+    made = pickle.loads(pickle.dumps(wrap(Worked(2, True, length=3))))
+    assert len(made) == 3 and made[1].tolist() == [[1.0]] and made.use_multiprocessing
+    assert not hasattr(made, "nothing")
