@@ -301,6 +301,7 @@ class Model(Layer):
                 'Say e.g. model.compile("adam", "mse").',
             )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
+        steps.check_compile(self, loss, metrics, weighted_metrics)
         scales = isinstance(chosen, optimizers.LossScaleOptimizer)
         if auto_scale_loss and self.dtype_policy.name == "mixed_float16" and not scales:
             self.optimizer = optimizers.LossScaleOptimizer(chosen)

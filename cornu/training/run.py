@@ -4,8 +4,11 @@ What a run consists of at any moment is one value (`Run.facts`): the state of th
 in the data, the figures so far, and what callbacks keep. `keeping.Folder` writes it down.
 """
 
+import json
+import os
 import random
 import re
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -106,6 +109,7 @@ class Run:
         self.watched = any(type(c) not in (History, ProgbarLogger) for c in callbacks.callbacks)
         self.begun_passes = program.passes
         self.begun_as: list[dict[str, bytes]] = []
+        self.settings = "" if keeper is None else _settings(model.optimizer)
         self.first = self.epoch = self.done = 0
 
     def go(self, first: int, epochs: int) -> History:
@@ -126,6 +130,7 @@ class Run:
             callbacks.tell("on_epoch_begin", self.epoch, {})
         if found is not None:
             self._resume(found)
+            self._tell(found, epochs)
         logs: dict[str, Any] = {} if found is None else dict(found["logs"])
         try:
             with Interrupts(self.keeper is not None) as interrupts:
@@ -228,6 +233,7 @@ class Run:
             "over": over,
             "stopped": bool(self.model.stop_training),
             "logs": {name: value for name, value in logs.items() if is_plain(value)},
+            "settings": self.settings,
             "cells": program.snapshot(),
             "seed": program.seed,
             "passes": self.begun_passes,
@@ -250,6 +256,8 @@ class Run:
                 for cell in self.program.cells
             ],
             "optimizer": type(self.model.optimizer).__name__,
+            "layers": _layers(self.model),
+            "loss": re.sub(r"_\d+", "", self.program.objective.loss_names),
             "data": described(self.train),
             "first epoch": self.first,
         }
@@ -295,6 +303,22 @@ class Run:
         state.seeds.seed, state.seeds.taken, state.seeds.chosen = found["seeds"]
         random.setstate(found["random"])
         np.random.set_state(found["numpy"])
+
+    def _tell(self, found: Mapping[str, Any], epochs: int) -> None:
+        """Say what a user who has changed the script might not expect."""
+        assert self.keeper is not None
+        if found["settings"] != self.settings:
+            warn(
+                f"{self.keeper.folder.path} keeps a run whose optimizer had other settings: it "
+                "goes on with those. Remove the folder to begin anew."
+            )
+        if found["stopped"] or self.epoch >= epochs:
+            over = "was stopped" if found["stopped"] else "was over"
+            print(
+                f"The run in {self.keeper.folder.path} {over} after epoch {self.epoch}: nothing is "
+                "trained. Remove the folder to begin anew.",
+                file=sys.stderr,
+            )
 
     def _end(self, logs: Mapping[str, Any]) -> None:
         """Keep the whole run, so that the script can be started once more; or remove it."""
@@ -370,11 +394,34 @@ def _plain(callback: Any) -> dict[str, bytes]:
     return {name: fingerprint(value) for name, value in own.items() if is_plain(value)}
 
 
+def _layers(model: Any) -> list[str]:
+    """What the layers of a model compute, without their names, where they can say it."""
+    return [_plainly(layer) for layer in model.all_layers() if layer is not model]
+
+
+def _settings(optimizer: Any) -> str:
+    """The settings that a script gave its optimizer."""
+    return _plainly(optimizer)
+
+
+def _plainly(thing: Any) -> str:
+    """The config of a layer or an optimizer as text; its class where it has none."""
+    try:
+        config = {k: v for k, v in thing.get_config().items() if k not in ("name", "layers")}
+        return re.sub(r"_\d+", "", f"{type(thing).__name__} {json.dumps(config, default=str)}")
+    except Exception:  # a user's own get_config, which is asked when the model is saved
+        return type(thing).__name__
+
+
 def _first_difference(then: Any, now: Any) -> tuple[Any, Any]:
-    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        return next((a, b) for a, b in zip(then, now, strict=True) if a != b)
     if isinstance(then, list) and isinstance(now, list):
-        return f"{len(then)} of them", f"{len(now)}"
+        if len(then) != len(now):
+            return f"{len(then)} of them", f"{len(now)}"
+        return _first_difference(*next((a, b) for a, b in zip(then, now, strict=True) if a != b))
+    if isinstance(then, str) and isinstance(now, str):
+        alike = len(os.path.commonprefix([then, now]))
+        begin = then.rfind(" ", 0, max(alike - 20, 0)) + 1
+        return then[begin : alike + 30], now[begin : alike + 30]
     return then, now
 
 

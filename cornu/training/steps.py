@@ -314,6 +314,16 @@ def is_own(model: Any, method: str) -> bool:
     return found is not None and not getattr(found, "__module__", "").startswith("cornu.")
 
 
+def check_compile(model: Any, *said: Any) -> None:
+    """Raise UsageError where `compile` is told what the model says itself."""
+    if has_step_loss(model) and any(one is not None for one in said):
+        raise UsageError(
+            "E-STEP-LOSS",
+            f'"{model.name}" has a step_loss, which says its loss and its figures: compile it with '
+            'an optimizer alone, and return the figures from step_loss: {"loss": …, "mae": …}.',
+        )
+
+
 def metrics_of(model: Any) -> list[Metric]:
     """The metrics of a model, its own and those of `compile`; older generations list names too."""
     return [metric for metric in model.metrics if isinstance(metric, Metric)]

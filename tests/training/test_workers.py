@@ -221,12 +221,15 @@ def test_a_worker_that_hangs_is_warned_of_and_can_be_left(count, processes, chil
     parts = source.parts()
     next(parts)
     monkeypatch.setattr(reader, "SLOW", 0.3)
-    threading.Timer(0.7, signal.raise_signal, (signal.SIGINT,)).start()
+    presses = [threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT)) for after in (0.7, 3)]
+    for press in presses:
+        press.start()
     begun = time.monotonic()
     with pytest.warns(UserWarning, match="batch 3 of epoch 1 has not come for 0.3 s"):
         with pytest.raises(KeyboardInterrupt):
             for _ in parts:
                 pass
+    presses[1].cancel()
     source.close()
     assert time.monotonic() - begun < 6
     gate.set()
