@@ -8,7 +8,7 @@ from typing import Any
 from cornu import graph, optimizers, saving, tree
 from cornu.callbacks import History
 from cornu.config import attribute, field
-from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion, warn
+from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion
 from cornu.graph import Tensor
 from cornu.layers import Embedding, Layer
 from cornu.layers.places import NoPlace, Place
@@ -16,7 +16,7 @@ from cornu.models.configs import functional_config, functional_from_config
 from cornu.models.functional import Graph
 from cornu.models.host_prefix import laid_out
 from cornu.models.summary import summarize
-from cornu.models.tracing import Phase, pseudo_names, tensors_of
+from cornu.models.tracing import Phase, pseudo_names, tensors_of, warn_of_trainable
 from cornu.saving.archive import compile_config, compile_from
 from cornu.state import Variable
 from cornu.training import loop, steps
@@ -50,6 +50,7 @@ class Model(Layer):
     _compiled_with: Mapping[str, Any] | None = attribute()
     history: History | None = attribute()
     _kept: dict[str, Any] = attribute()
+    _built_by: dict[str, Any] | None = attribute()
     run_eagerly = False
     stop_training = False
     on_nonfinite = "raise"  # what `fit` does about it, unless it is told otherwise
@@ -208,7 +209,14 @@ class Model(Layer):
         """The shapes that the model was built for, as plain data; a graph knows its own."""
         if self._graph is not None and type(self) is Model:
             return {"input_shape": None}
-        return super().get_build_config()
+        return self._built_by or super().get_build_config()
+
+    def build_from_config(self, config: Mapping[str, Any] | None) -> None:
+        """Make the weights that `get_build_config` told of."""
+        if config and "step_loss" in config and steps.stands_alone(self):
+            self._build_alone(steps.batch_of(config))
+        else:
+            super().build_from_config(config)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What `compile` was called with, as plain data; None where it was not called."""
@@ -533,7 +541,7 @@ class Model(Layer):
         """Make the weights for inputs like `x`, and learn the structure of the outputs."""
         if self._graph is not None:
             return
-        if type(self).call is Model.call and steps.has_step_loss(self):
+        if steps.stands_alone(self):
             self._kept.setdefault("outputs", Tensor((None,)))  # it has none: `step_loss` is all
             return
         given = tree.map_structure(lambda a: Tensor((None, *a.shape[1:]), str(a.dtype)), x)
@@ -567,11 +575,15 @@ class Model(Layer):
         """Fit losses and metrics to the outputs and to targets like those of `batch`."""
         assert self._objective is not None
         self.ensure_built(batch.x)
-        if not self.built and steps.has_step_loss(self):
-            steps.abstract(steps.OwnLoss(self).said, batch)
-            self.built = True
+        if not self.built and steps.stands_alone(self):
+            self._build_alone(batch)
         if not self._objective.bound:
             self._objective.bind(self.output_names, self.output_specs(batch), batch.y)
+
+    def _build_alone(self, batch: Any) -> None:
+        """Make the weights of a model that is a loss and its parts."""
+        self._built_by = steps.built_by(self, batch)
+        self.built = True
 
     def trainable_at_compile(self) -> list[Variable]:
         """What the optimizer changes: what was trainable when `compile` was called.
@@ -584,14 +596,5 @@ class Model(Layer):
             if set(then) - set(self.variables) or not set(now) <= set(self.variables):
                 self._kept["trainable"] = then = now
             else:
-                self._warn_of_trainable(then, now)
+                warn_of_trainable(self, set(then) ^ set(now))
         return then
-
-    def _warn_of_trainable(self, then: list[Variable], now: list[Variable]) -> None:
-        self._kept["warned of trainable"] = True
-        changed = set(then) ^ set(now)
-        names = [x.name for x in self.all_layers() if changed & set(x.own_variables())]
-        warn(
-            f"layers changed trainable since compile: {listed(names)}. Training goes on as "
-            "compiled; call compile() again to make it count."
-        )

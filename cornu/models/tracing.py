@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cornu import tree
+from cornu.errors import listed, warn
 from cornu.graph import Tensor
 from cornu.state import Variable
 
@@ -39,3 +40,13 @@ def tensors_of(shapes: Any) -> Any:
     if all(d is None or isinstance(d, int) for d in shapes):
         return Tensor(shapes)
     return [tensors_of(s) for s in shapes]
+
+
+def warn_of_trainable(model: Any, changed: set[Variable]) -> None:
+    """Say, once, which layers have changed what is trained since `compile` was called."""
+    model._kept["warned of trainable"] = True
+    names = [x.name for x in model.all_layers() if changed & set(x.own_variables())]
+    warn(
+        f"layers changed trainable since compile: {listed(names)}. Training goes on as "
+        "compiled; call compile() again to make it count."
+    )

@@ -13,6 +13,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from cornu import engine, state, tree
 from cornu.errors import UsageError, UsageTypeError, listed, shown
 from cornu.metrics import Mean, Metric
@@ -312,6 +314,50 @@ def is_own(model: Any, method: str) -> bool:
     """Whether the user has written a method of that name on a model."""
     found = getattr(type(model), method, None)
     return found is not None and not getattr(found, "__module__", "").startswith("cornu.")
+
+
+def stands_alone(model: Any) -> bool:
+    """Whether a model is a loss and its parts, without a `call` or a graph."""
+    return has_step_loss(model) and model._graph is None and not is_own(model, "call")
+
+
+def built_by(model: Any, batch: Batch) -> dict[str, Any]:
+    """Make the weights of a model that stands alone; what they were made for, as plain data."""
+    abstract(OwnLoss(model).said, batch)
+    parts = zip(Batch._fields, batch, strict=True)
+    return {"step_loss": {name: _told(part) for name, part in parts}}
+
+
+def batch_of(config: Mapping[str, Any]) -> Batch:
+    """A batch like the one that `built_by` told of; its arrays take no memory.
+
+    Raises UsageError for what is no such thing.
+    """
+    told = config["step_loss"]
+    try:
+        return Batch(*(_untold(told[name]) for name in Batch._fields))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError("E-CONFIG", "build_config tells of no batch for step_loss.") from error
+
+
+def _told(part: Any) -> Any:
+    if part is None:
+        return None
+    if isinstance(part, Mapping):
+        return {"keys": {key: _told(value) for key, value in part.items()}}
+    if isinstance(part, (list, tuple)):
+        return [_told(value) for value in part]
+    return {"shape": list(part.shape), "dtype": str(part.dtype)}
+
+
+def _untold(told: Any) -> Any:
+    if told is None:
+        return None
+    if isinstance(told, list):
+        return [_untold(value) for value in told]
+    if "keys" in told:
+        return {key: _untold(value) for key, value in told["keys"].items()}
+    return np.broadcast_to(np.zeros((), told["dtype"]), tuple(told["shape"]))
 
 
 def check_compile(model: Any, *said: Any) -> None:

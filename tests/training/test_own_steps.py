@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cornu import engine, losses, metrics, ops, optimizers, random, state
+from cornu import engine, losses, metrics, ops, optimizers, random, saving, state
 from cornu.errors import UsageError, UsageTypeError
 from cornu.layers import BatchNormalization, Dense, Dropout, Input
 from cornu.models import Model, Sequential
@@ -311,3 +311,16 @@ def test_adversaries():
         both.train_on_batch(noise, np.ones((20, 1)))
         assert all(np.array_equal(a, b) for a, b in zip(changed, judge.get_weights(), strict=True))
         assert not np.array_equal(made[0], maker.get_weights()[0])
+
+
+def test_a_model_of_parts_is_saved_and_loaded(tmp_path):
+    model = Autoencoder()
+    model.compile("adam")
+    model.fit(X, batch_size=10, verbose=0)
+    model.save(tmp_path / "parts.keras")
+    again = saving.load_model(tmp_path / "parts.keras", custom_objects={"Autoencoder": Autoencoder})
+    pairs = zip(model.get_weights(), again.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs) and len(again.get_weights()) == 8
+    z = np.ones((2, 2), "float32")
+    assert np.array_equal(model.decoder.predict(z, verbose=0), again.decoder.predict(z, verbose=0))
+    assert np.isfinite(again.fit(X, batch_size=10, verbose=0).history["loss"][0])
