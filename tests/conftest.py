@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 from dataclasses import asdict
 
@@ -9,6 +10,9 @@ _home = tempfile.mkdtemp(prefix="cornu-tests-")  # before cornu reads its settin
 os.environ.update(KERAS_HOME=_home, CORNU_HOME=_home)
 for _name in ("KERAS_BACKEND", "CORNU_ENGINE", "CORNU_FLOATX"):
     os.environ.pop(_name, None)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for a job in the background, which
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # would wait for ever for Ctrl-C
 
 import pytest  # noqa: E402
 

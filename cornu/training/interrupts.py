@@ -27,7 +27,8 @@ class Interrupts:
     def __enter__(self) -> "Interrupts":
         if self.catches:
             for number in (signal.SIGINT, *POLITE):
-                if signal.getsignal(number) is not None:  # one that Python can set again
+                # None: not Python's to set again; ignored: a job in the background stays one
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
                     self.before[number] = signal.signal(number, self._came)
         return self
 

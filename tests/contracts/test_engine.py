@@ -174,6 +174,20 @@ def test_wait():
     assert engine.wait(tree)["a"] is tree["a"]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int32", "bool"])
+def test_finite(dtype):
+    fine = [engine.array(np.arange(6.0).reshape(2, 3), dtype), engine.array([1.0], "float32")]
+    assert engine.finite(fine) is True and engine.finite([]) is True
+    if "float" not in dtype:
+        return
+    large = engine.array(np.full(300, 60_000.0), dtype)
+    assert engine.finite([*fine, large, large]), "a sum that is too large is no infinity"
+    for bad in (np.nan, np.inf, -np.inf):
+        assert not engine.finite([*fine, engine.array([[0.0], [bad]], dtype)])
+    both = engine.array([np.inf, -np.inf, 1.0], dtype)
+    assert not engine.finite([both])
+
+
 def test_native_kernels():
     assert re.match(r"\w+", engine.native_kernels())
 

@@ -150,6 +150,21 @@ def test_a_signal_keeps_the_run(number, code, tmp_path, capfd):
     assert weights_alike(model, expected)
 
 
+def test_what_is_ignored_stays_ignored(tmp_path):
+    class Asks(Callback):
+        keeps = ()
+
+        def on_train_batch_end(self, batch, logs=None):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert fit(network(), tmp_path / "run", callbacks=[Asks()]).epoch == [0, 1, 2]
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_a_signal_during_validation(tmp_path):
     class Asks(Callback):
         keeps = ()
