@@ -21,6 +21,6 @@ def is_wrapped_model(layer: Any) -> bool:
 def add_edge(dot: Any, src: str, dst: str) -> None:
     """Add an edge to a graph of pydot, once."""
     if not dot.get_edge(src, dst):
-        import pydot
+        import pydot  # pyright: ignore[reportMissingImports]
 
         dot.add_edge(pydot.Edge(src, dst))
