@@ -3,8 +3,8 @@
 A `Configurable` declares fields; they are its constructor, its attributes and its config at once.
 A `Family` is the table of all named things of one kind (initializers, losses, layers …); `get`
 turns a name, a config or an object into an object. `serialize` and `deserialize` speak the plain
-form of Keras 3 files. `translate` and `settle` are the hooks by which old spellings come in
-(`dialects/`).
+form of Keras 3 files. `translate` and `Configurable.settled_by` are the hooks by which old
+spellings come in (`dialects/`).
 """
 
 import importlib
@@ -75,11 +75,11 @@ __all__ = [
 
 REQUIRED: Any = inspect.Parameter.empty
 
-translate: list[Callable[[type, tuple, dict], tuple[tuple, dict]]] = []
-"""Rules `(class, args, kwargs) -> (args, kwargs)`, asked when a constructor does not fit."""
+Rule = Callable[[type, tuple, dict], tuple[tuple, dict]]
+"""`(class, args, kwargs) -> (args, kwargs)` of a constructor call."""
 
-settle: list[Callable[[type, tuple, dict], tuple[tuple, dict]]] = []
-"""Rules of the same form, asked at every call: for what fits, but has meant something else."""
+translate: list[Rule] = []
+"""Rules asked when a constructor does not fit."""
 
 
 class Field(NamedTuple):
@@ -115,12 +115,14 @@ class Configurable:
     A subclass annotates its fields and gets `__init__`, the signature, conversion of strings and
     configs, `get_config`, `from_config` and `repr`. A subclass with its own `__init__` is taken as
     it is; its config is what it was called with, unless it writes `get_config` itself. Override
-    `set_up` to check or derive values once the fields are there.
+    `set_up` to check or derive values once the fields are there. The rules in `settled_by` are
+    asked at every call of a class: for what fits, but has meant something else.
     """
 
     fields: ClassVar[dict[str, Field]] = {}
     options: ClassVar[tuple[str, ...]] = ()
     wire_module: ClassVar[str] = "keras"
+    settled_by: ClassVar[tuple[Rule, ...]] = ()
     _generated: ClassVar[bool] = True
     _converters: ClassVar[dict[str, Callable] | None] = None
 
@@ -265,7 +267,7 @@ def _constructor(cls: type[Configurable]) -> Callable:
 def _bind(cls: type[Configurable], positional: list[str], args: tuple, kwargs: dict) -> dict:
     """Arguments by name. Asks `translate` where they do not fit, then says what is wrong."""
     known = cls.fields.keys() | set(cls.options)
-    for rule in settle:
+    for rule in cls.settled_by:
         args, kwargs = rule(cls, args, kwargs)
     values = _by_name(positional, args, kwargs)
     for rule in translate if _unfit(cls, values, known) else ():

@@ -61,6 +61,18 @@ RULES: Mapping[type, Rule | None] = {
 
 def meant(cls: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """The class of which a constructor call of `cls` made an object in the generation in force."""
+    if args or kwargs:
+        return _meant(cls, args, kwargs)
+    return _meant_by_default(cls, generations.current(), settings.backend())
+
+
+@functools.cache
+def _meant_by_default(cls: Any, generation: str, backend: str) -> Any:
+    """`meant` of a call without arguments, of which every layer makes some."""
+    return _meant(cls, (), {})
+
+
+def _meant(cls: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     rule = RULES[cls]
     if rule is _of_theano and settings.backend() != "theano":
         return cls

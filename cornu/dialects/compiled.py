@@ -113,7 +113,7 @@ def _metrics_tensors(model: Any) -> list[Tensor]:
 class Reported(Objective):
     """What `compile` was told, and figures that a model's graph takes down itself."""
 
-    def __init__(self, figures: Sequence["Figure"], **said: Any):
+    def __init__(self, figures: Sequence["_TensorMean"], **said: Any):
         super().__init__(**said)
         self.figures = figures
 
@@ -123,7 +123,7 @@ class Reported(Objective):
         self.metrics += [(0, str(figure.name), figure, False) for figure in self.figures]
 
 
-class Figure(Mean):
+class _TensorMean(Mean):
     """The mean over batches of a Tensor of a graph, which tells it its values."""
 
     def set_up(self) -> None:
@@ -155,7 +155,7 @@ def add_metric(
         )
     if aggregation not in (None, "mean"):
         raise UsageError("E-CHOICE", f'aggregation must be "mean"; got {shown(aggregation)}.')
-    figure = Figure(name=name or value.name or "metric")
+    figure = _TensorMean(name=name or value.name or "metric")
     told = LossyGraph(layer._graph, figures=[(figure, value)])
     setattr(layer, "_laid_out" if isinstance(layer, Sequential) else "_graph", told)
     layer._kept.clear()

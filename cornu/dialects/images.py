@@ -51,7 +51,7 @@ def _said() -> bool:
 
 
 def as_set(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """A rule for `config.settle`, before old names are told: layers of 1.0 follow the setting."""
+    """A rule of `settling`, before old names are told: layers of 1.0 follow the setting."""
     if not _Order.governs or generations.current() != "1.0":
         return args, kwargs
     fields = getattr(cls, "fields", {})

@@ -130,7 +130,7 @@ class FilterGlorotNormal(_ByFilters, GlorotNormal):
 
 
 def gain_of_then(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """A rule for `config.settle`: orthogonal matrices were taken 1.1 times in Keras 0.3 and 1."""
+    """A rule of `settling`: orthogonal matrices were taken 1.1 times in Keras 0.3 and 1."""
     said = args or "gain" in kwargs or is_described(cls)
     if cls is not Orthogonal or said or not generations.before("2.0"):
         return args, kwargs
@@ -191,7 +191,7 @@ def _asked(cls: type) -> bool:
 
 
 def whole_gates(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """A rule for `config.settle`, before old names are told: "gpu" had one kernel for all gates."""
+    """A rule of `settling`, before old names are told: "gpu" had one kernel for all gates."""
     if kwargs.get("consume_less") != "gpu" or len(args) > 1 or not _asked(cls):
         return args, kwargs
     found = dict(kwargs)
@@ -202,7 +202,7 @@ def whole_gates(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
 
 
 def gates_of_then(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """A rule for `config.settle`, once names are today's: initializers gate by gate.
+    """A rule of `settling`, once names are today's: initializers gate by gate.
 
     In Keras 1.2 the recurrent weights of LSTM and GRU were begun as the kernel's, by a mistake.
     """

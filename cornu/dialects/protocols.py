@@ -203,7 +203,7 @@ def of_any_generation(initializer: Any) -> Any:
 
 
 def initializers_of_users(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """A rule for `config.settle`: functions that were given as initializers."""
+    """A rule of `settling`: functions that were given as initializers."""
     found = {
         name: of_any_generation(value)
         for name, value in kwargs.items()

@@ -61,7 +61,7 @@ def applies() -> bool:
 
 
 def penalties_of_then(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """A rule for `config.settle`: penalties on what a layer of a script gives."""
+    """A rule of `settling`: penalties on what a layer of a script gives."""
     given = kwargs.get("activity_regularizer")
     if given is None or is_described(cls) or not issubclass(cls, Layer) or not applies():
         return args, kwargs

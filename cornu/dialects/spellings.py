@@ -12,7 +12,6 @@ from cornu.dialects import (
     compiled,
     generic_utils,
     images,
-    initializers,
     keras0,
     keras1,
     keras1_optimizers,
@@ -25,8 +24,8 @@ from cornu.dialects import (
     older_metrics,
     optimizer_calls,
     protocols,
-    regularizers,
     seeding,
+    settling,
     shared,
     symbolic_training,
     weight_layouts,
@@ -35,7 +34,7 @@ from cornu.dialects import losses as older_losses
 from cornu.dialects.losses import NAMES
 from cornu.dialects.modules import load
 from cornu.dialects.patches import Patches
-from cornu.dialects.table import retold, settled, table
+from cornu.dialects.table import retold, table
 
 table.add(*keras0.ROWS, *keras1.ROWS, *keras1_optimizers.ROWS, *keras2.ROWS)
 table.add(*keras1_optimizers.DRIFTING)
@@ -63,21 +62,11 @@ PARTS = (
 )
 for part in PARTS:
     patches.add(part.PATCHES)
+patches.add(settling.patches())
 
 late = Patches()
 LATE = ("cornu.dialects.texts", "cornu.dialects.image_calls")
 """Parts that bring much with them, which most scripts never ask for: text, pictures, data sets."""
-
-RULES = (
-    (config.translate, retold),
-    (config.settle, initializers.whole_gates),
-    (config.settle, images.as_set),
-    (config.settle, settled),
-    (config.settle, protocols.initializers_of_users),
-    (config.settle, initializers.gain_of_then),
-    (config.settle, initializers.gates_of_then),
-    (config.settle, regularizers.penalties_of_then),
-)
 
 
 def _members() -> Iterator[tuple[config.Family, str, Callable]]:
@@ -91,9 +80,8 @@ def register(late_too: bool = True) -> None:
 
     Without `late_too`, those of text, pictures and data sets wait for `complete`.
     """
-    for rules, rule in RULES:
-        if rule not in rules:
-            rules.append(rule)
+    if retold not in config.translate:
+        config.translate.append(retold)
     for family, name, member in _members():
         family.members.setdefault(name, member)
     patches.put()
@@ -112,9 +100,8 @@ def complete() -> None:
 
 def unregister() -> None:
     """Take back what `register` did."""
-    for rules, rule in RULES:
-        if rule in rules:
-            rules.remove(rule)
+    if retold in config.translate:
+        config.translate.remove(retold)
     for family, name, member in _members():
         if family.members.get(name) is member:
             del family.members[name]

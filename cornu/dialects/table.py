@@ -256,7 +256,7 @@ def retold(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]
 
 
 def settled(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]:
-    """As `retold`, for calls that fit today's class too; the rule for `config.settle`.
+    """As `retold`, for calls that fit today's class too; a rule of `settling`.
 
     Nothing changes in generation 3, but for names that cannot mean what today's class takes.
     """
@@ -296,7 +296,9 @@ def _says_the_same(cls: Any, generation: str, args: tuple, kwargs: Arguments) ->
 
     Remembered by the number and the names of its arguments, so that a right spelling costs little.
     """
-    plans = _plans.setdefault(cls, {})
+    plans = _plans.get(cls)
+    if plans is None:
+        plans = _plans[cls] = {}
     key = (generation, len(args), *kwargs)
     if key not in plans:
         plans[key] = _plan(cls, generation, len(args), list(kwargs))

@@ -23,7 +23,7 @@ AT_ONCE = 20
 HOMES = ("activations", "constraints", "initializers", "layers", "losses", "metrics", "models",
          "ops", "optimizers", "policy", "regularizers", "dialects.layers", "dialects.losses",
          "dialects.normalization", "dialects.optimizers", "dialects.regularizers",
-         "dialects.theano")  # fmt: skip
+         "dialects.shared", "dialects.theano")  # fmt: skip
 """Modules of the library with what is for modelling."""
 
 STRANGERS = {

@@ -1,7 +1,7 @@
 """Old spellings without what older generations computed otherwise: for tests of rows."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 from cornu import config
@@ -19,10 +19,11 @@ DRIFTS = (
 @contextmanager
 def rows_alone() -> Iterator[None]:
     """Have a constructor make what its rows say, and nothing else."""
-    kept = list(config.settle)
-    config.settle[:] = [rule for rule in kept if rule not in DRIFTS]
-    with mock.patch.object(becoming, "RULES", dict.fromkeys(becoming.RULES)):
-        try:
-            yield
-        finally:
-            config.settle[:] = kept
+    with ExitStack() as kept:
+        for cls in {cls for classes in config.known_classes.values() for cls in classes}:
+            if "settled_by" in vars(cls):
+                rules = tuple(rule for rule in cls.settled_by if rule not in DRIFTS)
+                kept.enter_context(mock.patch.object(cls, "settled_by", rules))
+        kept.enter_context(mock.patch.object(becoming, "RULES", dict.fromkeys(becoming.RULES)))
+        kept.enter_context(mock.patch.object(becoming, "_meant_by_default", lambda cls, *_: cls))
+        yield

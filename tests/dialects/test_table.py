@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from cornu import config, layers, optimizers
+from cornu import config, constraints, initializers, layers, optimizers
 from cornu.config import Configurable
 from cornu.dialects import generations, keras0, keras1, keras1_optimizers, keras2, spellings, table
 from cornu.dialects.table import Row, applied, made, told, until
@@ -191,8 +191,25 @@ def test_rows_end_at_arguments_of_today(row):
         assert name in known | spoken, (row.name, name)
 
 
-def test_hooks_are_put_and_taken_once():
+def test_hooks_are_put_once():
     spellings.register()
     assert config.translate.count(table.retold) == 1
-    assert config.settle.count(table.settled) == 1
+    assert layers.Dense.settled_by.count(table.settled) == 1
     assert list(inspect.signature(table.retold).parameters) == ["cls", "args", "kwargs"]
+
+
+def test_a_class_of_one_meaning_is_asked_for_none():
+    spellings.register()
+    assert initializers.Zeros.settled_by == ()
+    assert constraints.NonNeg.settled_by == ()
+
+
+def test_unregister_takes_every_rule_back():
+    with spellings.registered():
+        assert table.settled in optimizers.SGD.settled_by
+    spellings.unregister()
+    try:
+        assert optimizers.SGD.settled_by == layers.LSTM.settled_by == ()
+        assert table.retold not in config.translate
+    finally:
+        spellings.register()
