@@ -73,13 +73,13 @@ class Guard:
     Args:
         program: whose state is kept.
         policy: "raise", "skip" the batch, "stop" training, or "ignore" it (with one warning).
-        always: whether to keep the state before every chunk and look at it after every chunk, as
-            somebody may change it in between.
+        watched: whether somebody may look at the state after every chunk, and change it: it is
+            looked at after each, and kept anew where it was changed.
         stop: called to end training.
     """
 
-    def __init__(self, program: Program, policy: str, always: bool, stop: Callable[[], None]):
-        self.program, self.policy, self.always, self.stop = program, policy, always, stop
+    def __init__(self, program: Program, policy: str, watched: bool, stop: Callable[[], None]):
+        self.program, self.policy, self.watched, self.stop = program, policy, watched, stop
         self.active = policy != "ignore" and program.nbytes <= MOST
         self.checks_weights = self.active and program.is_finite()
         self.kept: list | None = None
@@ -104,14 +104,10 @@ class Guard:
         if self.active:
             self._keep(part)
             self.chunks.append(Chunk(part, fresh, self.epoch, self.done))
-        figures, rows = self.program.train(part, fresh, record)
-        engine.wait(figures)
+        figures, rows = self.program.train(part, fresh, record, watched=self.watched)
         self.done += part.count
         fine = is_finite(figures)
-        if self.always and fine and self._are_weights_fine():
-            self.kept, self.chunks, self.counted = None, [], True
-            return figures, rows
-        if fine and not self.always:
+        if fine and (not self.watched or self._are_weights_fine()):
             return figures, rows
         if not self.active:
             self._warn_once()
@@ -141,11 +137,15 @@ class Guard:
 
     def _keep(self, part: Part) -> None:
         """Keep the state, unless that was done a moment ago."""
-        if self.chunks and self.chunks[0].part.batch is not part.batch:
+        gone = bool(self.chunks) and self.chunks[0].part.batch is not part.batch
+        if gone:
             self.exact = False  # where those batches were, others may be read by now
-        if self.kept is not None and time.perf_counter() - self.at <= SHARE * self.cost:
+        lately = time.perf_counter() - self.at <= SHARE * self.cost
+        stale = self.watched and (gone or not self.program.is_untouched())
+        if self.kept is not None and lately and not stale:
             return
-        self.settle()
+        if not self.watched:  # else every step was looked at
+            self.settle()
         self.counted = self.counted or any(one.epoch == self.epoch for one in self.chunks)
         begun = time.perf_counter()
         self.kept, self.chunks, self.exact = self.program.snapshot(), [], True

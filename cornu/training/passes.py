@@ -73,8 +73,8 @@ def run_pass(
             begun = time.perf_counter()
             result = run(part.cut(taken, count), done == 0)
             figures = result[0] if isinstance(result, tuple) else result
-            engine.wait(figures)
             if pace.seconds:
+                engine.wait(figures)
                 pace.saw(count, time.perf_counter() - begun)
             if after is not None:
                 after(done, count, result)

@@ -6,6 +6,7 @@ new state is written back at once or not at all, so a model is whole at any mome
 """
 
 from collections.abc import Callable, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class Program:
         self.names: list[str] = []
         self.warned = False
         self.seconds: dict[str, float] = {}  # of a "train" and of a "test" step, once known
+        self._made: list = []  # by the last step, where it was watched
         self._compile()
 
     def _compile(self) -> None:
@@ -237,24 +239,38 @@ class Program:
 
     # ---------------------------------------------------------------- called by the loop
 
-    def train(self, part: Part, fresh: bool = False, record: int = 0) -> tuple[dict, Any]:
+    def train(
+        self, part: Part, fresh: bool = False, record: int = 0, watched: bool = False
+    ) -> tuple[dict, Any]:
         """Train on the batches of a part; returns the figures, and those after each if asked.
 
         Writes the new state to the model before it returns; the figures may still be computing.
-        `fresh` begins the running figures again.
+        `fresh` begins the running figures again; `watched` has `is_untouched` tell whether somebody
+        has changed the state since.
         """
         if not self.loops and part.count > 1:
-            each = [self.train(one, fresh and i == 0)[0] for i, one in enumerate(part.singly())]
+            ones = enumerate(part.singly())
+            each = [self.train(one, fresh and i == 0, 0, watched)[0] for i, one in ones]
             return each[-1], {k: [f[k] for f in each] for k in each[0]} if record else None
         batch, order, first, count, rows = part
         with state.cells_lock:
-            values = on_device(self.cells, alone=True)
+            untouched = self.is_untouched()
+            values = self._values() if untouched else on_device(self.cells, alone=True)
             news, figures, kept = self._train(
                 values, batch, order, first, count, fresh, rows, self.loops, record
             )
             _write(self.cells, news)
+            self._made = news if watched else []
             self._adopt_strangers()
         return self._named(figures), kept
+
+    def is_untouched(self) -> bool:
+        """Whether the state is what the last step has made, which was `watched`."""
+        made = self._made
+        return len(made) == len(self.cells) and all(map(is_, self._values(), made))
+
+    def _values(self) -> list:
+        return [cell._value for cell in self.cells]
 
     def test(self, part: Part, fresh: bool = False) -> dict:
         """Judge the batches of a part; returns the figures."""
