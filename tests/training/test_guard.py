@@ -271,3 +271,21 @@ def test_what_a_callback_breaks_is_not_mended_in_silence():
 
     with pytest.raises(NonFiniteError, match="step 3 .*kernel were not finite before"):
         fit(network(), X, callbacks=[Breaks()])
+
+
+def test_what_a_callback_has_changed_is_not_taken_back():
+    class Changes(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 4:
+                self.model.optimizer.learning_rate = 1e-3
+                kernel = self.model.layers[0].kernel
+                kernel.assign(kernel.numpy() / 2)
+
+    model, alike = network("sgd"), network("sgd")
+    with pytest.warns(UserWarning, match="step 8 of epoch 1.*left out"):
+        fit(model, spoiled(7), on_nonfinite="skip", callbacks=[Changes()])
+    rest = np.delete(np.arange(ROWS), np.s_[7 * BATCH : 8 * BATCH])
+    state.set_random_seed(2)
+    how = {"batch_size": BATCH, "shuffle": False, "verbose": 0, "callbacks": [Changes()]}
+    alike.fit(X[rest], Y[rest], **how)
+    assert same(model, alike)
