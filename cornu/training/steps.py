@@ -92,12 +92,16 @@ class Compiled:
 
 
 class OwnLoss:
-    """What a model's `step_loss(x, y)` says: a loss, or a dict of it and other figures."""
+    """What a model's `step_loss(x, y)` says: a loss, or a dict of it and other figures.
+
+    A third parameter takes sample weights; one that is called `training` whether the step trains.
+    """
 
     def __init__(self, model: Any):
         self.model = model
-        weighs = len(inspect.signature(model.step_loss).parameters) > 2
-        self.takes = 3 if weighs else len(inspect.signature(model.step_loss).parameters)
+        names = list(inspect.signature(model.step_loss).parameters)
+        self.takes = min(3, len([name for name in names if name != "training"]))
+        self.takes_phase = "training" in names
         self.total = Mean(name="loss")
         self.means: dict[str, Mean] = {}
 
@@ -149,7 +153,8 @@ class OwnLoss:
     def said(self, batch: Batch) -> dict[str, Any]:
         """The loss and the other figures by name, all scalars. Raises UsageError for others."""
         self._check(batch)
-        found = self.model.step_loss(*given(self.model, batch)[: self.takes])
+        phase = {"training": state.training()} if self.takes_phase else {}
+        found = self.model.step_loss(*given(self.model, batch)[: self.takes], **phase)
         figures = dict(found) if isinstance(found, Mapping) else {"loss": found}
         if "loss" not in figures:
             raise UsageError(
@@ -172,7 +177,8 @@ class OwnLoss:
     def _check(self, batch: Batch) -> None:
         """Raise UsageError where the method wants what was not passed, or the other way round."""
         name = self.model.name
-        _, *rest = inspect.signature(self.model.step_loss).parameters.values()
+        own = inspect.signature(self.model.step_loss).parameters.values()
+        _, *rest = [parameter for parameter in own if parameter.name != "training"]
         if self.takes < 3 and any(weight is not None for weight in batch.weights):
             raise UsageError(
                 "E-STEP-LOSS",

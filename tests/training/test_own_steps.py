@@ -109,6 +109,23 @@ def test_step_loss_with_weights():
     assert np.allclose(model.get_weights()[0], start - 0.1 * slope, rtol=1e-4)
 
 
+@pytest.mark.parametrize("takes_targets", [True, False])
+def test_step_loss_is_told_whether_it_trains(takes_targets):
+    class Phased(Line):
+        def step_loss(self, x, y, training):
+            return ops.mean(self.line(x)) * 0 + (2.0 if training else 3.0)
+
+    class Alone(Line):
+        def step_loss(self, x, training=None):
+            return ops.mean(self.line(x)) * 0 + (2.0 if training else 3.0)
+
+    model = Phased() if takes_targets else Alone()
+    model.compile("sgd")
+    data = (X, Y) if takes_targets else (X,)
+    assert model.fit(*data, batch_size=10, verbose=0).history["loss"] == [2.0]
+    assert model.evaluate(*data, verbose=0) == 3.0
+
+
 @pytest.mark.parametrize(
     ("found", "words"),
     [
