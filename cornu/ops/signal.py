@@ -200,6 +200,7 @@ def _stft_window(
             f"{name}: fft_length must be sequence_length at least; got fft_length={fft_length}, "
             f"sequence_length={sequence_length}.",
         )
+    state.afford(4 * fft_length)
     if window is None:
         return np.ones(fft_length, dtype)
     before = (fft_length - sequence_length) // 2
@@ -232,6 +233,7 @@ def stft(
     x = wide_enough(like)
     shape = _stft_window("stft", window, sequence_length, fft_length, x.dtype)
     if center:
+        state.afford(state.TURN * (fft_length // (2 * max(x.shape[-1], 1))))  # reflected in turns
         margin = [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)]
         x = engine.np.pad(x, margin, "reflect")
     return _parts(engine.np.fft.rfft(_pieces(x, fft_length, sequence_stride) * shape), like)

@@ -8,7 +8,7 @@ Sources: FarmHash (G. Pike, 2014), the variant that is promised not to change; S
 Bernstein, 2012).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -249,12 +249,25 @@ def joined(one: Any, other: Any) -> Any:
 
 def siphash(text: Any, key: tuple[int, int]) -> Any:
     """SipHash-2-4 of `Rows` or `Columns` under a key of two 64-bit numbers."""
-    a, b, c, d = (text.word(k ^ s) for k, s in zip((*key, *key), SIP, strict=True))
+    return _taken_in(_blocks(text), [text.word(word) for word in _begun(key)])
+
+
+def _begun(key: tuple[int, int]) -> list[int]:
+    return [k ^ s for k, s in zip((*key, *key), SIP, strict=True)]
+
+
+def _blocks(text: Any) -> list:
+    """A text as words: eight bytes each, the last with what is left and the text's size."""
     blocks = [text.fetch(at) for at in range(0, text.size - 7, 8)]
     last = text.word((text.size & 255) << 56)
     for i in range(text.size % 8):
         last = last ^ text.byte(text.size // 8 * 8 + i) << 8 * i
-    for block in (*blocks, last):
+    return [*blocks, last]
+
+
+def _taken_in(blocks: list, begun: list) -> Any:
+    a, b, c, d = begun
+    for block in blocks:
         a, b, c, d = _rounds(2, a, b, c, d ^ block)
         a = a ^ block
     a, b, c, d = _rounds(4, a, b, c ^ 255, d)
@@ -300,13 +313,35 @@ def device_buckets(x: Any, buckets: int, key: tuple[int, int] | None = None) -> 
     digits = [size // power % np.uint32(10) + np.uint32(48) for power in powers]
     length = sum((engine.cast(size >= p, "int32") for p in powers[1:]), start=0) + 1
     length = length + engine.cast(negative, "int32")
-    found = engine.np.zeros_like(size)
+    texts = []
     for n in range(1, LONGEST + 1):
         columns = [digits[n - 1 - i] if n - 1 - i < 10 else digits[9] for i in range(n)]
         columns[0] = engine.np.where(negative, np.uint32(45), columns[0])
-        hashed = _hash(key)(Columns(columns)) % buckets
-        found = engine.np.where(length == n, hashed, found)
-    return engine.cast(found, "int32")
+        texts.append(Columns(columns))
+    if key is None:
+        hashed = _chosen(map(fingerprint, texts), length, 1)
+    else:
+        hashed = _siphash_of_either(texts, length, key)
+    return engine.cast(hashed % buckets, "int32")
+
+
+def _chosen(words: Iterable[Pair], length: Any, first: int) -> Pair:
+    """Of words for lengths from `first` on, that of each text's length."""
+    found, *rest = words
+    for n, word in enumerate(rest, first + 1):
+        high, low = (word.high, found.high), (word.low, found.low)
+        found = Pair(*(engine.np.where(length == n, *pair) for pair in (high, low)))
+    return found
+
+
+def _siphash_of_either(texts: Sequence[Columns], length: Any, key: tuple[int, int]) -> Pair:
+    """SipHash of texts of 1 to 11 bytes, which are one block or two: two hashes, not eleven."""
+    begun = [texts[0].word(word) for word in _begun(key)]
+    blocks = [_blocks(text) for text in texts]
+    short = _chosen([only for (only,) in blocks[:7]], length, 1)
+    first = _chosen([one for one, _ in blocks[7:]], length, 8)
+    last = _chosen([other for _, other in blocks[7:]], length, 8)
+    return _chosen([_taken_in([short], begun), _taken_in([first, last], begun)], length // 8, 0)
 
 
 def device_word(x: Any) -> Pair:

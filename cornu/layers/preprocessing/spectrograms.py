@@ -168,6 +168,7 @@ class MelSpectrogram(Layer):
     def set_up(self) -> None:
         """Fill in what follows from other arguments, and hold them against each other."""
         super().set_up()
+        state.afford(8 * (self.fft_length // 2 + 1) * self.num_mel_bins)  # for what `call` makes
         self.sequence_length = self.sequence_length or self.fft_length
         self.max_freq = self.max_freq or self.sampling_rate / 2
         self.mixes_rows = bool(self.power_to_db and self.top_db is not None)
@@ -200,7 +201,6 @@ class MelSpectrogram(Layer):
 
     def _triangles(self) -> np.ndarray:
         """(bins, num_mel_bins): how much each frequency counts in each mel bin."""
-        state.afford(8 * (self.fft_length // 2 + 1) * self.num_mel_bins)
         mel = _mel(np.linspace(0, self.sampling_rate / 2, self.fft_length // 2 + 1))[:, None]
         edges = np.linspace(_mel(self.min_freq), _mel(self.max_freq), self.num_mel_bins + 2)
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]
