@@ -375,6 +375,18 @@ CONFIGS: dict[str, tuple] = {
         "K2 L5",
         _sequential(form("MelSpectrogram", {"fft_length": 2**40}), shape=(None, 4000)),
     ),
+    "a spectrum of 2**40 of short pieces": (
+        "K2 L5",
+        _sequential(
+            form("MelSpectrogram", {"fft_length": 2**40, "sequence_length": 64}), shape=(None, 4000)
+        ),
+    ),
+    "a spectrum of 10**7 of short pieces": (
+        "K2 L5",
+        _sequential(
+            form("MelSpectrogram", {"fft_length": 10**7, "sequence_length": 64}), shape=(None, 4000)
+        ),
+    ),
     "bands of 2**40": (
         "K2 L5",
         _sequential(form("MelSpectrogram", {"num_mel_bins": 2**40}), shape=(None, 4000)),

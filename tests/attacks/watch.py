@@ -22,6 +22,8 @@ import numpy as np
 
 import cornu
 from cornu import config, policy, settings, state
+from cornu.initializers import Orthogonal
+from cornu.layers import Layer
 
 HARMLESS = {
     "array.__new__",
@@ -167,7 +169,7 @@ class Watch:
             "registered names": dict(config.custom_names),
             "classes": {name: list(found) for name, found in config.known_classes.items()},
             "tables": {f"{kind} {name}": dict(t.members) for kind, name, t in _families()},
-            "rules": (list(config.translate), list(config.settle)),
+            "rules": (list(config.translate), Layer.settled_by, Orthogonal.settled_by),
             "policy": dict(policy._default),
             "seed": state.seeds.seed,
             "random": random.getstate(),
