@@ -176,10 +176,17 @@ def _files(out: str) -> list[str]:
 
 
 def plot(given: argparse.Namespace) -> int:
-    """Draw a saved model into a picture, or into a .dot file, which needs no Graphviz."""
+    """Draw a saved model into a picture (.svg, .png …), a page to zoom (.html), or .dot."""
     with _notes(sys.stderr):
         model = _loaded(given)
-    plot_model(model, given.out, show_shapes=True, show_layer_names=True)
+    plot_model(
+        model,
+        given.out,
+        show_shapes=True,
+        show_layer_names=True,
+        expand_nested=given.expand_nested,
+        rankdir=given.rankdir,
+    )
     print(f"written  {given.out}")
     return 0
 
@@ -225,9 +232,14 @@ def _one_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _two_files(parser: argparse.ArgumentParser) -> None:
+def _picture(parser: argparse.ArgumentParser) -> None:
     _one_file(parser)
-    parser.add_argument("out", metavar="OUT", help="the file to write")
+    ends = ".svg, .html (to zoom and search), .png, .pdf, .dot"
+    parser.add_argument("out", metavar="OUT", help=f"the file to write: {ends}")
+    parser.add_argument("--expand-nested", action="store_true", help="draw models inside too")
+    parser.add_argument(
+        "--rankdir", choices=("TB", "LR", "BT", "RL"), default="TB", help="where arrows lead"
+    )
 
 
 def _conversion(parser: argparse.ArgumentParser) -> None:
@@ -251,7 +263,7 @@ VERBS = (
     Verb("summary", "the layers of a saved model", summary, _one_file),
     Verb("inspect", "what a file is and has, without building it", inspect, _one_file),
     Verb("convert", "a saved model in another format", convert, _conversion),
-    Verb("plot", "a saved model as a picture", plot, _two_files),
+    Verb("plot", "a saved model as a picture", plot, _picture),
 )
 
 

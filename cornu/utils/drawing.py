@@ -1,38 +1,43 @@
-"""Drawings of models: the text that Graphviz reads, and the pictures it makes of that.
+"""Drawings of models in files: pictures, pages, and the text that Graphviz reads.
 
-The text is made here and needs nothing; pictures need Graphviz's program `dot`.
+Pictures are made by Graphviz's program `dot` where it is installed. Where it is not, they are drawn
+here: SVG and pages without any other package, PNG and PDF with matplotlib (the extra `plot`).
 """
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cornu.errors import UsageError, UsageTypeError, shown
-from cornu.layers import Layer
+from cornu.errors import UsageError
 from cornu.models import Model
-from cornu.models.wiring import Call, Wiring
+from cornu.models.wiring import Call
+from cornu.saving.files import write_whole
+from cornu.visualization.model_page import model_page
+from cornu.visualization.model_raster import raster
+from cornu.visualization.model_svg import svg
+from cornu.visualization.scene import scene
+from cornu.visualization.sketch import Item, Shown, Sketch, checked, facts, sketch
 
-RANKDIRS = ("TB", "LR", "BT", "RL")
-TEXT_SUFFIXES = (".dot", ".gv")
-HEAD, FRAME, TRAINED, FROZEN = "#dbe7f3", "#7f8c99", "#d9f2dd", "#f6dcdc"
+TEXTS, PAGES = ("dot", "gv", "raw"), ("html", "htm")
+HEAD, FRAME, COLORS = "#dbe7f3", "#7f8c99", {"Trainable": "#d9f2dd", "Frozen": "#f6dcdc"}
 NO_GRAPHVIZ = (
-    "Pictures of models need Graphviz, and its program `dot` is not to be found. Install it with "
-    "`apt install graphviz`, `brew install graphviz` or `conda install graphviz`; or write the "
-    'text that other programs draw: plot_model(model, "model.dot").'
+    "A picture in this form needs Graphviz or matplotlib, and neither is to be found. "
+    'plot_model(model, "model.svg") and plot_model(model, "model.html") need neither. Or install '
+    'one: pip install "cornu[plot]"; `apt install graphviz`, `brew install graphviz` or '
+    '`conda install graphviz`; or write the text that other programs draw: "model.dot".'
 )
 
 
-class Shown(NamedTuple):
-    """What a box says besides the class of its layer."""
+class Drawn(NamedTuple):
+    """What is drawn, and how."""
 
-    shapes: bool
-    dtype: bool
-    names: bool
-    nested: bool
-    activations: bool
-    trainable: bool
+    sketch: Sketch
+    what: Shown
+    rankdir: str
+    splines: str
+    dpi: int | None
 
 
 class Drawing:
@@ -42,36 +47,94 @@ class Drawing:
         text: the text, in the language DOT.
     """
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, drawn: Drawn | None = None):
         self.text = text
+        self._drawn = drawn
 
     def to_string(self) -> str:
         """The text."""
         return self.text
 
-    def create(self, prog: str = "dot", format: str = "png") -> bytes:
-        """The picture. Raises ImportError without Graphviz, UsageError where that fails."""
-        program = shutil.which(prog)
-        if program is None:
+    def svg(self) -> str:
+        """Our own picture, which needs no program. Raises UsageError for too large a graph."""
+        if self._drawn is None:
+            raise UsageError("E-GRAPHVIZ", "only what model_to_dot returns can be drawn.")
+        model, what, rankdir, splines, _ = self._drawn
+        return svg(scene(model, what, rankdir), splines, f"graph of {model.model.name}")
+
+    def create(self, prog: str | Sequence[str] = "dot", format: str = "png") -> bytes:
+        """The picture, by Graphviz if it is there.
+
+        Raises:
+            ImportError: where nothing is there that draws the format.
+            UsageError: where that fails, and for graphs too large to be seen.
+        """
+        if format in TEXTS:
+            return self.text.encode()
+        program, *more = [prog] if isinstance(prog, str) else prog
+        found = shutil.which(program)
+        if found is not None:
+            return self._by_graphviz([found, *more], format)
+        if format == "svg":
+            return self.svg().encode()
+        if self._drawn is None:
             raise ImportError(NO_GRAPHVIZ)
-        done = subprocess.run([program, f"-T{format}"], input=self.text.encode(),
+        model, what, rankdir, splines, dpi = self._drawn
+        try:
+            return raster(scene(model, what, rankdir), splines, format, dpi)
+        except ImportError as error:
+            raise ImportError(NO_GRAPHVIZ) from error
+
+    def _by_graphviz(self, program: Sequence[str], format: str) -> bytes:
+        done = subprocess.run([*program, f"-T{format}"], input=self.text.encode(),
                               capture_output=True)  # fmt: skip
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise UsageError("E-GRAPHVIZ", f"{prog} -T{format}: {said[-1] if said else 'failed'}")
+            name = Path(program[0]).name
+            raise UsageError("E-GRAPHVIZ", f"{name} -T{format}: {said[-1] if said else 'failed'}")
         return done.stdout
 
-    def write(self, path: str | Path, prog: str = "dot", format: str | None = None) -> None:
-        """Write the picture, or the text for a name that ends in .dot or .gv."""
-        path = Path(path)
-        if format is None and path.suffix.lower() in TEXT_SUFFIXES:
-            path.write_text(self.text, encoding="utf-8")
+    def create_png(self, prog: str | Sequence[str] = "dot") -> bytes:
+        """The picture as PNG; see `create`."""
+        return self.create(prog, "png")
+
+    def create_svg(self, prog: str | Sequence[str] = "dot") -> bytes:
+        """The picture as SVG; see `create`."""
+        return self.create(prog, "svg")
+
+    def create_pdf(self, prog: str | Sequence[str] = "dot") -> bytes:
+        """The picture as PDF; see `create`."""
+        return self.create(prog, "pdf")
+
+    def write(
+        self, path: str | Path, prog: str | Sequence[str] = "dot", format: str | None = None
+    ) -> None:
+        """Write what the name's end says: a picture, a page (.html), or the text (.dot, .gv).
+
+        The file is replaced at once, or not at all. Raises as `create` does.
+        """
+        form = format or Path(path).suffix[1:].lower() or "png"
+        if form in PAGES and self._drawn is not None:
+            content = model_page(self._drawn.sketch.model, self._drawn.rankdir).encode()
         else:
-            path.write_bytes(self.create(prog, format or path.suffix[1:].lower() or "png"))
+            content = self.create(prog, form)
+        write_whole(path, lambda file: file.write(content))
+
+    def write_png(self, path: str | Path, prog: str | Sequence[str] = "dot") -> None:
+        """Write the picture as PNG; see `write`."""
+        self.write(path, prog, "png")
+
+    def write_svg(self, path: str | Path, prog: str | Sequence[str] = "dot") -> None:
+        """Write the picture as SVG; see `write`."""
+        self.write(path, prog, "svg")
+
+    def write_pdf(self, path: str | Path, prog: str | Sequence[str] = "dot") -> None:
+        """Write the picture as PDF; see `write`."""
+        self.write(path, prog, "pdf")
 
     def _repr_svg_(self) -> str | None:
         """What a notebook shows."""
-        return self.create(format="svg").decode() if shutil.which("dot") else None
+        return None if self._drawn is None else self.create(format="svg").decode()
 
     def __str__(self) -> str:
         return self.text
@@ -99,25 +162,26 @@ def model_to_dot(
         show_layer_names: whether boxes have the layers' names.
         rankdir: where arrows lead: "TB" down, "LR" to the right, "BT", "RL".
         expand_nested: whether models inside are drawn in frames of their own.
-        dpi: dots per inch of a picture.
+        dpi: dots per inch of a picture that is made of dots; 96 for None.
         subgraph: whether the text is that of a part of a larger drawing.
         show_layer_activations: whether boxes have the layers' activations.
         show_trainable: whether boxes say what is trained.
-        splines: form of the arrows, as Graphviz calls it.
+        splines: form of the arrows: "ortho" (right angles), "curved", "line", "polyline", "spline".
 
     Raises:
         UsageError: for an unknown `rankdir`.
     """
-    if not isinstance(model, Model):
-        raise UsageTypeError("E-TYPE", f"a Model is asked for; got {shown(model)}.")
-    if rankdir not in RANKDIRS:
-        raise UsageError(
-            "E-CHOICE", f"rankdir must be one of {', '.join(RANKDIRS)}; got {shown(rankdir)}."
-        )
-    what = Shown(show_shapes, show_dtype, show_layer_names, expand_nested, show_layer_activations,
-                 show_trainable)  # fmt: skip
+    checked(model, rankdir)
+    what = Shown(
+        shapes=show_shapes,
+        dtype=show_dtype,
+        names=show_layer_names,
+        activations=show_layer_activations,
+        trainable=show_trainable,
+    )
+    drawn = Drawn(sketch(model, expand_nested), what, rankdir, splines, dpi)
     pencil = _Pencil(what)
-    lines = [*pencil.boxes(model, 1), *pencil.arrows()]
+    lines = [*pencil.boxes(drawn.sketch, 1), *pencil.arrows()]
     if subgraph:
         head = [
             f"subgraph {_quoted('cluster_' + model.name)} {{",
@@ -130,7 +194,7 @@ def model_to_dot(
             f"  graph [rankdir={rankdir}, splines={_quoted(splines)}{size}];",
             '  node [shape=plaintext, margin=0, fontname="Helvetica"];',
         ]
-    return Drawing("\n".join([*head, *lines, "}", ""]))
+    return Drawing("\n".join([*head, *lines, "}", ""]), drawn)
 
 
 def plot_model(
@@ -148,11 +212,14 @@ def plot_model(
 ) -> Drawing:
     """Draw a model into a file, and return the drawing, which a notebook shows.
 
-    The file's name says in which form: .png, .svg, .pdf …, by Graphviz's `dot`, or .dot for the
-    text, which needs no Graphviz. The other arguments are those of `model_to_dot`.
+    The file's name says in which form: .svg, .png, .pdf …; .html for a page in which one can zoom,
+    search and look into every layer; .dot for Graphviz's text. Graphviz draws pictures if it is
+    there. If not, SVG needs nothing, and PNG and PDF need matplotlib. The other arguments are those
+    of `model_to_dot`; of them a page, which tells all, takes `rankdir` alone.
 
     Raises:
-        ImportError: without Graphviz, with the ways to install it.
+        ImportError: for PNG and the like without Graphviz and matplotlib, with what works.
+        UsageError: for an unknown `rankdir` or form, and for graphs too large to be seen.
 
     Example:
         >>> plot_model(model, "model.svg", show_shapes=True)
@@ -174,92 +241,70 @@ def plot_model(
     return drawing
 
 
+# ---------------------------------------------------------------- Graphviz's text
+
+
 class _Pencil:
-    """Names boxes by number, and remembers which box makes which Tensor."""
+    """Names boxes by number, and remembers which box stands for which item."""
 
     def __init__(self, what: Shown):
         self.what = what
         self.count = 0
-        self.made_by: dict[int, str] = {}  # id of a Tensor -> box
-        self.read: list[tuple[int, str]] = []  # (id of a Tensor, box that reads it)
-        self.chained: list[tuple[str, str]] = []
+        self.frames = 0
+        self.names: dict[int, str] = {}  # id of an item -> box
+        self.sketches: list[Sketch] = []
 
-    def boxes(self, model: Model, depth: int) -> Iterator[str]:
-        """Lines for the boxes of a model, those of models inside in frames where asked for."""
+    def boxes(self, drawn: Sketch, depth: int) -> Iterator[str]:
+        """Lines for the boxes of a model, those of models inside in frames where they are drawn."""
         indent = "  " * depth
-        if model._graph is None:
-            yield from self._without_graph(model, indent)
-            return
-        for call in Wiring(model._graph).calls:
-            inner = call.op if isinstance(call.op, Model) else None
-            if self.what.nested and inner is not None and inner._graph is not None:
-                yield f"{indent}subgraph cluster_{self.count} {{"
-                yield f"{indent}  label={_quoted(inner.name)}; color={_quoted(FRAME)};"
-                self.count += 1
-                yield from self.boxes(inner, depth + 1)
+        self.sketches.append(drawn)
+        for item in drawn.items:
+            if item.inner is not None:
+                yield f"{indent}subgraph cluster_{self.frames} {{"
+                yield f"{indent}  label={_quoted(item.call.name)}; color={_quoted(FRAME)};"
+                self.frames += 1
+                yield from self.boxes(item.inner, depth + 1)
                 yield f"{indent}}}"
-                self._join(call, inner._graph)
-            else:
-                yield f"{indent}{self._box(call)}"
-
-    def _join(self, call: Call, inner: Any) -> None:
-        """Let a frame's first boxes read what its model is called on; its last ones make it."""
-        for node in call.nodes:
-            for tensor, begin in zip(node.inputs, inner.input_leaves, strict=False):
-                box = self.made_by.get(id(begin))
-                if box is not None:
-                    self.read.append((id(tensor), box))
-            for tensor, end in zip(node.outputs, inner.output_leaves, strict=False):
-                if id(end) in self.made_by:
-                    self.made_by[id(tensor)] = self.made_by[id(end)]
-
-    def _without_graph(self, model: Model, indent: str) -> Iterator[str]:
-        """The layers that are known; those of a Sequential one after another."""
-        before = None
-        for layer in model.layers:
-            box = f"n{self.count}"
-            yield f"{indent}{self._box(Call(layer.name, type(layer).__name__, layer, ()))}"
-            if before is not None and type(model).call.__module__.startswith("cornu."):
-                self.chained.append((before, box))
-            before = box
-
-    def _box(self, call: Call) -> str:
-        box = f"n{self.count}"
-        self.count += 1
-        for node in call.nodes:
-            self.made_by.update((id(t), box) for t in node.outputs)
-            self.read += [(id(t), box) for t in node.inputs]
-        return f"{box} [label=<{_table(_cells(call, self.what))}>];"
+                continue
+            name = self.names[id(item)] = f"n{self.count}"
+            self.count += 1
+            yield f"{indent}{name} [label=<{_table(_cells(item.call, self.what))}>];"
 
     def arrows(self) -> Iterator[str]:
-        """Lines for the arrows, each once."""
-        found = [(self.made_by[t], box) for t, box in self.read if t in self.made_by]
-        for before, after in dict.fromkeys([*found, *self.chained]):
-            yield f"  {before} -> {after};"
+        """Lines for the arrows, each once; those to and from a frame meet a box in it."""
+        found = [
+            (self._made(drawn.items[a.start], a.output), self._read(drawn.items[a.end], a.input))
+            for drawn in self.sketches
+            for a in drawn.arrows
+        ]
+        for before, after in dict.fromkeys(found):
+            if before and after:
+                yield f"  {before} -> {after};"
+
+    def _read(self, item: Item, gate: int) -> str | None:
+        """The box that input `gate` of an item leads to."""
+        if item.inner is None:
+            return self.names[id(item)]
+        inside = item.inner
+        return self._read(inside.items[inside.inputs[gate]], 0) if inside.inputs[gate:] else None
+
+    def _made(self, item: Item, gate: int) -> str | None:
+        """The box that makes output `gate` of an item."""
+        if item.inner is None:
+            return self.names[id(item)]
+        if not item.inner.outputs[gate:]:
+            return None
+        number, output = item.inner.outputs[gate]
+        return self._made(item.inner.items[number], output)
 
 
 def _cells(call: Call, what: Shown) -> list[tuple[str, str]]:
     """Text and colour of each line of a box."""
     name = f"{call.name} ({call.kind})" if what.names else call.kind
     cells = [(name, HEAD)]
-    activation = getattr(call.op, "activation", None) if isinstance(call.op, Layer) else None
-    if what.activations and activation is not None:
-        cells.append((f"Activation: {getattr(activation, '__name__', activation)}", ""))
-    inputs = [t for node in call.nodes for t in node.inputs]
-    outputs = [t for node in call.nodes for t in node.outputs]
-    if what.shapes:
-        if inputs:
-            cells.append((f"Input shape: {_each(str(t.shape) for t in inputs)}", ""))
-        cells.append((f"Output shape: {_each(str(t.shape) for t in outputs)}", ""))
-    if what.dtype:
-        cells.append((f"Output dtype: {_each(t.dtype for t in outputs)}", ""))
-    if what.trainable and isinstance(call.op, Layer) and call.op.weights:
-        cells.append(("Trainable", TRAINED) if call.op.trainable else ("Frozen", FROZEN))
+    for label, value in facts(call, what):
+        cells.append((f"{label}: {value}" if label else value, COLORS.get(value, "")))
     return cells
-
-
-def _each(texts: Iterator[str]) -> str:
-    return ", ".join(dict.fromkeys(texts)) or "?"
 
 
 def _table(cells: list[tuple[str, str]]) -> str:

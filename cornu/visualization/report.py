@@ -1,6 +1,5 @@
 """A page on a run: curves, the best epoch, settings, the model, and what it takes for what."""
 
-import math
 import platform
 import sys
 import time
@@ -19,6 +18,7 @@ from cornu.visualization.curves import Curve, curves
 from cornu.visualization.report_charts import chart, number
 from cornu.visualization.report_graph import MOST, graph
 from cornu.visualization.report_html import Html, el, page
+from cornu.visualization.told import parameters, told
 from cornu.visualization.training import confusion_matrix
 
 NAMED = 26
@@ -124,7 +124,7 @@ def _tiles(history: Any, model: Any, drawn: Sequence[Curve]) -> Html:
         each = duration(whole / len(history.seconds))
         tiles.append(_tile("Time", duration(whole), f"{each} an epoch"))
     if model is not None and model.built:
-        every, trained = _count(model.weights), _count(model.trainable_weights)
+        every, trained = parameters(model.weights), parameters(model.trainable_weights)
         said = "all trained" if trained == every else f"{trained:,} trained"
         tiles.append(_tile("Parameters", f"{every:,}", said))
     return el("div", *tiles, class_="tiles")
@@ -151,10 +151,6 @@ def _best(drawn: Sequence[Curve]) -> tuple[Curve, int] | None:
         if place is not None:
             return curve, place
     return None
-
-
-def _count(weights: Iterable[Any]) -> int:
-    return sum(math.prod(w.shape) for w in weights)
 
 
 # ---------------------------------------------------------------- numbers in a table
@@ -241,20 +237,12 @@ def _training(history: Any, model: Any) -> dict[str, str]:
 def _optimizer(optimizer: Any) -> str:
     config = optimizer.get_config()
     unsaid = {"name"} if config.get("use_ema") else {"name", "ema_momentum"}
-    told = [
-        f"{k}={_value(v)}"
+    fields = [
+        f"{k}={told(v)}"
         for k, v in config.items()
         if k not in unsaid and v is not None and v is not False
     ]
-    return f"{type(optimizer).__name__}({', '.join(told)})"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping) and "class_name" in value:
-        config = value.get("config", {}).items()
-        inner = ", ".join(f"{k}={_value(v)}" for k, v in config if k != "name")
-        return f"{value['class_name']}({inner})"
-    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+    return f"{type(optimizer).__name__}({', '.join(fields)})"
 
 
 def _loss(model: Any) -> Any:
@@ -282,7 +270,7 @@ def _model(model: Any) -> Iterable[Html]:
         wide = picture.width > HALF
         kind = "card below" if wide else "card"
         drawn = el("div", el("div", picture.drawing, class_="scroll"), class_=kind)
-        yield el("div", table, drawn, class_=None if wide else "half")
+        yield el("div", table, drawn, class_=None if wide else "pair")
         return
     yield table
     why = "it is of Python code" if model._graph is None else f"it has more than {MOST} layers"
@@ -300,13 +288,13 @@ def _layers(model: Any) -> Html:
             el("td", call.name),
             el("td", call.kind),
             el("td", _shapes(call), class_="s"),
-            el("td", f"{_count(call.op.weights):,}" if isinstance(call.op, Layer) else "0",
+            el("td", f"{parameters(call.op.weights):,}" if isinstance(call.op, Layer) else "0",
                class_="n"),
         )
         for call in calls
     ]  # fmt: skip
     total = el("tr", el("td", "all"), el("td"), el("td"),
-               el("td", f"{_count(model.weights):,}", class_="n"), class_="best")  # fmt: skip
+               el("td", f"{parameters(model.weights):,}", class_="n"), class_="best")  # fmt: skip
     heads = [el("th", name) for name in ("layer", "type", "output shape")]
     head = el("tr", *heads, el("th", "parameters", class_="n"))
     return el("table", el("thead", head), el("tbody", *rows, total))

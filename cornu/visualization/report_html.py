@@ -30,7 +30,7 @@ def el(name: str, /, *inside: Any, **attributes: Any) -> Html:
     return Html(f"<{name}{told}/>" if name in EMPTY else f"<{name}{told}>{text}</{name}>")
 
 
-EMPTY = ("meta", "circle", "line", "path", "rect")
+EMPTY = ("meta", "input", "circle", "line", "path", "rect")
 """Elements that have nothing inside: HTML knows no others that end where they begin."""
 
 
@@ -44,9 +44,10 @@ def _plain(value: Any) -> str:
     return html.escape(printable(str(value)))
 
 
-def page(title: str, *body: Html) -> str:
-    """A whole page."""
-    allowed = f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_digest(SCRIPT)}'"
+def page(title: str, *body: Html, style: str = "", script: str = "") -> str:
+    """A whole page, with the report's style and script unless others are given."""
+    style, script = style or STYLE, script or SCRIPT
+    allowed = f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_digest(script)}'"
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -54,9 +55,9 @@ def page(title: str, *body: Html) -> str:
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
         el("title", title),
-        el("style", Html(STYLE)),
+        el("style", Html(style)),
     )
-    whole = el("html", head, el("body", el("main", *body), el("script", Html(SCRIPT))), lang="en")
+    whole = el("html", head, el("body", el("main", *body), el("script", Html(script))), lang="en")
     return f"<!DOCTYPE html>\n{whole}\n"
 
 
@@ -104,6 +105,9 @@ p { margin: 0; }
   gap: 14px; }
 .half { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr));
   gap: 14px; align-items: start; }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, max-content); gap: 14px;
+  align-items: start; }
+@media (max-width: 860px) { .pair { grid-template-columns: minmax(0, 1fr); } }
 .top { display: flex; justify-content: space-between; align-items: baseline; gap: 12px; }
 .key { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 2px 0 8px; font-size: 13px;
   color: var(--soft); }
@@ -147,13 +151,12 @@ summary { cursor: pointer; color: var(--soft); font-size: 14px; padding: 2px 0; 
 details .card { margin-top: 8px; }
 .card.below { margin-top: 14px; }
 .graph { margin: 0 auto; max-width: none; }
-.graph rect { fill: var(--box); stroke: var(--edge); }
-.graph .trained rect { stroke: var(--one); }
-.graph .ends rect { fill: none; stroke-dasharray: 4 3; }
-.graph text { text-anchor: middle; }
-.graph .name { fill: var(--ink); font-weight: 600; font-size: 12px; }
-.graph path { fill: none; stroke: var(--edge); stroke-width: 1.5; }
-.graph .head { fill: var(--edge); stroke: none; }
+.graph text { white-space: pre; }
+.graph .card { fill: var(--box); stroke: var(--edge); padding: 0; box-shadow: none; }
+.graph .kind { font-size: 12.5px; font-weight: 600; }
+.graph .kind, .graph .value { fill: var(--ink); }
+.graph .way { fill: none; stroke: var(--soft); stroke-width: 1.4; opacity: .8; }
+.graph .tip { fill: var(--soft); opacity: .8; }
 .matrix { width: auto; margin: 0; font-size: 13px; }
 .matrix th, .matrix td { border: 0; padding: 0 6px; text-align: center; height: 30px;
   min-width: 30px; vertical-align: middle; }

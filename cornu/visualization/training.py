@@ -34,11 +34,27 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
 
 
 def plot_confusion_matrix(
-    y_true: Any, y_pred: Any, classes: int | None = None, path: str | Path | None = None
+    y_true: Any,
+    y_pred: Any,
+    classes: int | None = None,
+    path: str | Path | None = None,
+    names: Sequence[str] = (),
 ) -> Any:
-    """The confusion matrix with its counts written in."""
-    matrix = confusion_matrix(y_true, y_pred, classes)
+    """The confusion matrix with its counts written in.
+
+    Args:
+        y_true, y_pred, classes: as for `confusion_matrix`.
+        path: where to write the picture.
+        names: of the classes, in order; their numbers by default.
+
+    Raises:
+        ImportError: without matplotlib.
+        UsageError: where lengths differ, a label does not fit, or names are not as many as classes.
+    """
+    matrix = confusion_matrix(y_true, y_pred, classes or len(names) or None)
     count = len(matrix)
+    if names and len(names) != count:
+        raise UsageError("E-LABELS", f"there are {count} classes, but {len(names)} names.")
     figure = new_figure(1.5 + 0.5 * count, 1.2 + 0.5 * count)
     axes = figure.subplots()
     axes.imshow(np.log1p(matrix), cmap="Blues")
@@ -55,6 +71,9 @@ def plot_confusion_matrix(
                     color="white" if dark else "black",
                 )
     axes.set(xlabel="predicted", ylabel="true", xticks=range(count), yticks=range(count))
+    if names:
+        axes.set_yticklabels(names, parse_math=False)
+        axes.set_xticklabels(names, parse_math=False, rotation=90)
     return finished(figure, path)
 
 

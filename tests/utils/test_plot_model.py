@@ -1,8 +1,10 @@
 """Drawings of models: the text against what the models are made of, and how pictures are asked for.
 
-Nothing here needs Graphviz: a program of that name is put in its place.
+Nothing here needs Graphviz: a program of that name is put in its place. What is drawn without it is
+looked at in tests/visualization/test_drawings.py.
 """
 
+import builtins
 import html
 import re
 import stat
@@ -185,16 +187,25 @@ def test_text_needs_no_graphviz(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     drawing = utils.plot_model(branched(), tmp_path / name, show_shapes=True)
     assert (tmp_path / name).read_text() == drawing.text
-    assert drawing._repr_svg_() is None
+    assert drawing._repr_svg_().startswith("<svg")
     assert "Dense" in str(drawing) and "a (Dense)" not in drawing.text  # names only where asked
 
 
-def test_without_graphviz_the_way_to_get_it_is_told(tmp_path, monkeypatch):
+def test_without_graphviz_and_matplotlib_the_way_to_get_them_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ImportError, match=r"apt install graphviz.*model\.dot"):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r"model\.svg.*pip install.*apt install graphviz"):
         utils.plot_model(branched(), tmp_path / "model.png")
-    assert not (tmp_path / "model.png").exists()
+    assert not list(tmp_path.iterdir())
     assert utils.plot_model(branched(), None).text
+    utils.plot_model(branched(), tmp_path / "model.svg")
 
 
 @pytest.fixture
@@ -216,6 +227,9 @@ def test_graphviz_is_asked_for_the_form_of_the_name(name, form, tmp_path, stand_
     drawing = utils.plot_model(branched(), str(tmp_path / name))
     assert (tmp_path / name).read_text() == f"-T{form}\n{drawing.text}"
     assert drawing.create(prog="dot", format="svg").startswith(b"-Tsvg\n")
+    assert drawing.create_svg(["dot", "-x"]).startswith(b"-x\n")
+    drawing.write_pdf(tmp_path / "other")
+    assert (tmp_path / "other").read_text().startswith("-Tpdf")
     assert drawing._repr_svg_().startswith("-Tsvg")
 
 
