@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         tree,
         utils,
         visualization,
+        wrappers,
     )
     from cornu.graph import Function
     from cornu.initializers import Initializer
@@ -105,6 +106,7 @@ __all__ = [
     "utils",
     "value_and_gradients",
     "visualization",
+    "wrappers",
 ]
 
 _MODULES = frozenset(__all__) - _HOMES.keys() - {"__version__"}

@@ -82,12 +82,20 @@ class AliasModule(ModuleType):
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.__getattr__("__all__")})
 
+    def __reduce__(self) -> tuple:
+        return _again, (self.__name__,)  # reading that imports this file, in another process too
+
 
 class MergeModule(AliasModule):
     """`keras.layers.merge`: a function up to Keras 2.1, and a module from 2.0 on."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__getattr__("merge")(*args, **kwargs)
+
+
+def _again(name: str) -> ModuleType:
+    """The module that was pickled, as by cloudpickle with a function that uses it."""
+    return modules.load(name)
 
 
 @cache

@@ -94,9 +94,7 @@ REASONS: dict[str, dict[str, str]] = {
 }
 """What to do instead -> {path: the names that are not there}; "*" is the path itself."""
 
-WAITING: dict[str, str] = {
-    "wrappers": "what fits models into scikit-learn is still to come",
-}
+WAITING: dict[str, str] = {}
 """Part of Cornu that is not there yet -> what to say; paths below it are meant too."""
 
 

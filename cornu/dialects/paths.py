@@ -150,7 +150,7 @@ PATHS: dict[str, str] = {
     "utils.visualize_util": "utils.drawing",
     "visualization": "visualization",
     "wrappers": "wrappers",
-    "wrappers.scikit_learn": "wrappers.scikit_learn wrappers",
+    "wrappers.scikit_learn": "dialects.wrappers",
 }
 """Path -> the modules of Cornu whose names it has; `module:table` is a table of names in one."""
 

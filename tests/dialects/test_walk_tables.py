@@ -108,7 +108,7 @@ WALKED = {
         ).split()
     },
     **{f"protocols.{n}": "test_protocols" for n in ("OLD_MARKS", "ORDER_1", "ORDER_2", "DTYPES")},
-    **dict.fromkeys(("spellings.PARTS", "spellings.RULES", "spellings.LATE"), "test_walk_tables"),
+    **dict.fromkeys(("spellings.PARTS", "spellings.LATE"), "test_walk_tables"),
     "attributes.OF_MODELS": "test_walk_tables",
     "symbolic_training.NAMES": "test_walk_tables",
     **dict.fromkeys(("table.NEARLY", "table.SAME", "table.UNSURE"), "test_walk_calls"),
@@ -149,6 +149,7 @@ OTHERS = {
     "optimizers": "dialects/test_drift_optimizers.py",
     "texts": "preprocessing",
     "working": "training",
+    "wrappers": "wrappers",
 }
 """Files of dialects whose tables have tests of their own."""
 
