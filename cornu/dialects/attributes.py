@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cornu import graph, state, tree
+from cornu.dialects import generations
 from cornu.dialects.backend_function import Update
 from cornu.dialects.backend_record import outside
 from cornu.dialects.nodes import uses_phase
@@ -267,7 +268,7 @@ class LossyGraph(Graph):
 
     def __call__(self, inputs: Any) -> Any:
         """Values of the outputs; the losses are left in the Frame."""
-        values = self._whole(inputs)
+        values = self._whole.values(inputs)
         count = len(self.output_leaves)
         frame = state.frame()
         if frame is not None:
@@ -276,7 +277,7 @@ class LossyGraph(Graph):
             for (mean, _), value in zip(self.figures, told, strict=True):
                 if mean.total in frame.bound:
                     mean.take(value)
-        return tree.fill(self.outputs, values[:count])
+        return tree.fill(self.answers, values[:count])
 
 
 # ---------------------------------------------------------------- models
@@ -318,6 +319,21 @@ def _layers(today: Any) -> property:
         return Layers(model, [x for x in today.fget(model) if id(x) not in hidden])
 
     return property(layers)
+
+
+def _lay_out(model: Any) -> None:
+    """Before Keras 3 one Tensor in a list was that Tensor, for `output` and further calls too."""
+    if generations.before("3"):
+        model.inputs, model.outputs = _alone(model.inputs), _alone(model.outputs)
+    SET_UP(model)
+
+
+SET_UP = Model.set_up
+
+
+def _alone(structure: Any) -> Any:
+    single = isinstance(structure, (list, tuple)) and len(structure) == 1
+    return structure[0] if single else structure
 
 
 class Outputs:
@@ -404,6 +420,7 @@ PATCHES: Sequence[Patch] = (
     Patch(Layer, "add_loss", add_loss),
     Patch(Model, "layers", _layers(Model.layers)),
     Patch(Sequential, "layers", _layers(Sequential.layers)),
+    Patch(Model, "set_up", _lay_out),
     Patch(Model, "outputs", Outputs()),
     Patch(Sequential, "outputs", property(Sequential.outputs.fget, _cut)),
     *(Patch(Model, name, Unset(name, make)) for name, make in OF_MODELS.items()),

@@ -109,6 +109,8 @@ def _place(node: Node) -> Place:
 
 
 def _shapes(structure: Any) -> Any:
+    if isinstance(structure, (list, tuple)) and len(structure) == 1:
+        structure = structure[0]
     return plain_shapes(tree.map_structure(lambda t: WholeShape(t.shape), structure))
 
 

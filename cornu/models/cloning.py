@@ -1,5 +1,6 @@
 """`clone_model`: the same architecture with weights of its own."""
 
+import copy
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -20,7 +21,8 @@ def clone_model(
 ) -> Model:
     """A new model of the same architecture, its weights made anew.
 
-    Layers that are called several times stay shared; models inside are cloned as well.
+    Layers that are called several times stay shared; models inside are cloned as well. A model that
+    is compiled has a clone that is, with an optimizer and metrics of its own.
 
     Args:
         model: functional, Sequential, or a subclass with `get_config`.
@@ -37,9 +39,9 @@ def clone_model(
     if not isinstance(model, Model):
         raise UsageTypeError("E-TYPE", f"clone_model takes a Model; got {shown(model)}.")
     if isinstance(model, Sequential):
-        return _sequential(model, input_tensors, clone_function or _copy)
+        return _compiled_like(model, _sequential(model, input_tensors, clone_function or _copy))
     if model._graph is not None:
-        return _functional(model, input_tensors, clone_function or _copy)
+        return _compiled_like(model, _functional(model, input_tensors, clone_function or _copy))
     if input_tensors is not None or clone_function is not None:
         raise UsageError(
             "E-CLONE",
@@ -47,6 +49,16 @@ def clone_model(
             "its get_config, without input_tensors and clone_function.",
         )
     return _copy(model)  # pyright: ignore[reportReturnType]
+
+
+def _compiled_like(model: Model, twin: Model) -> Model:
+    said = model._compiled_with
+    if said is not None:
+        optimizer = said["optimizer"]
+        own = {"optimizer": type(optimizer).from_config(optimizer.get_config())}
+        rest = {name: value for name, value in said.items() if name != "optimizer"}
+        twin.compile(**{**copy.deepcopy(rest), **own})
+    return twin
 
 
 def _copy(layer: Layer) -> Layer:

@@ -52,8 +52,26 @@ class Graph:
         layered = {v for layer in self.layers for v in layer.variables}
         return [v for v in dict.fromkeys(found) if v not in layered]
 
+    @property
+    def answers(self) -> Any:
+        """The outputs as a call on arrays gives them: one in a list is given without the list."""
+        return self.unpacked(self.outputs)
+
+    def unpacked(self, values: Any) -> Any:
+        """Values in the structure of `outputs`, in that of `answers`."""
+        outputs = self.outputs
+        return values[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else values
+
+    def packed(self, values: Any) -> Any:
+        """The other way round."""
+        return tree.fill(self.outputs, tree.leaves(values))
+
     def __call__(self, inputs: Any) -> Any:
-        """Values of the outputs for values of the inputs."""
+        """Values of the outputs for values of the inputs, in the structure of `answers`."""
+        return self.unpacked(self.values(inputs))
+
+    def values(self, inputs: Any) -> Any:
+        """The same in the structure of `outputs`."""
         values = tree.leaves(self.arrange(inputs))
         feed = {
             t: _of_rank(v if isinstance(v, Tensor) else engine.cast(v, t.dtype), t)
@@ -64,6 +82,17 @@ class Graph:
             return graph.evaluate(self.outputs, feed, self.plan)
         with frame.draws.anew():
             return graph.evaluate(self.outputs, feed, self.plan)
+
+    def read_by(self, kind: type[Layer], x: Any) -> list[tuple[Any, Any]]:
+        """Pairs of an input array, of those in `x`, and a layer of that kind that reads it."""
+        by_tensor = dict(zip(map(id, self.input_leaves), tree.leaves(x), strict=False))
+        return [
+            (by_tensor[id(t)], node.op)
+            for node in self.plan
+            if isinstance(node.op, kind)
+            for t in node.inputs
+            if id(t) in by_tensor
+        ]
 
     def arrange(self, inputs: Any) -> Any:
         """What a user passed, in the structure of `self.inputs`: by name, or by position."""

@@ -110,6 +110,10 @@ class Model(Layer):
             for phase in (True, False):
                 graph.infer(Phase(self, phase), (given,), {})
 
+    def _record(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        made = super()._record(args, kwargs)
+        return made if self._graph is None else self._graph.packed(made)
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """None: the layers inside have given the outputs their masks."""
         return None
@@ -526,7 +530,7 @@ class Model(Layer):
 
     def as_outputs(self, leaves: Sequence[Any]) -> Any:
         """What belongs to the outputs, one by one, in their structure."""
-        known = self._kept.get("outputs") if self._graph is None else self._graph.outputs
+        known = self._kept.get("outputs") if self._graph is None else self._graph.answers
         return list(leaves) if known is None else tree.fill(known, list(leaves))
 
     def output_specs(self, batch: Any) -> list[Tensor]:
@@ -552,16 +556,7 @@ class Model(Layer):
 
     def embedded_inputs(self, x: Any) -> list[tuple[Any, Embedding]]:
         """Pairs of an input array and the Embedding that reads it directly."""
-        if self._graph is None:
-            return []
-        by_tensor = dict(zip(map(id, self.input_leaves()), tree.leaves(x), strict=False))
-        return [
-            (by_tensor[id(t)], node.op)
-            for node in self._graph.plan
-            if isinstance(node.op, Embedding)
-            for t in node.inputs
-            if id(t) in by_tensor
-        ]
+        return [] if self._graph is None else self._graph.fed.read_by(Embedding, x)
 
     def require_compiled(self, train: bool) -> None:
         """Raise UsageError unless `compile` was called."""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from cornu import Input, layers, regularizers
-from cornu.dialects import spellings, table
+from cornu.dialects import generations, spellings, table
 from cornu.dialects.nodes import NodeView
 from cornu.models import Model
+from cornu.tensor import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is an old spelling")
 
@@ -103,3 +104,13 @@ def test_layers_connected_one_by_one():
     first, second = layers.Dense(2, input_dim=3), layers.Dense(4)
     second.connect(first)
     assert second.previous is first and second.output_shape == (None, 4)
+
+
+@pytest.mark.parametrize(("generation", "kind"), [("1.2", Tensor), ("2.3", Tensor), ("3", list)])
+def test_one_tensor_in_a_list(generation, kind):
+    with generations.within(generation):
+        x = Input((3,))
+        model = Model(inputs=[x], outputs=[layers.Dense(2)(x)])
+        assert isinstance(model.output, kind) and isinstance(model(x), kind)
+        assert model.predict(np.ones((4, 3)), verbose=0).shape == (4, 2)
+        assert model.output_shape == (None, 2)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cornu import layers, models
+from cornu import layers, metrics, models, optimizers
+from cornu.errors import UsageError
 from cornu.models.cloning import clone_model
 
 
@@ -26,7 +27,7 @@ def test_a_functional_clone_computes_the_same_with_the_same_weights():
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
     assert [v.shape for v in twin.variables] == [v.shape for v in model.variables]
     twin.set_weights(model.get_weights())
-    (ours,), (theirs,) = (m.predict(data(), verbose=0) for m in (model, twin))
+    ours, theirs = (m.predict(data(), verbose=0) for m in (model, twin))
     assert np.array_equal(ours, theirs)
 
 
@@ -109,3 +110,23 @@ def test_a_subclass_is_made_from_its_config():
 def test_what_cannot_be_cloned(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()
+
+
+def test_a_compiled_model_has_a_compiled_clone():
+    model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile(optimizers.SGD(0.25, momentum=0.5), "mae", metrics=[metrics.MeanSquaredError()])
+    x, y = np.ones((4, 3), "float32"), np.zeros((4, 2), "float32")
+    model.fit(x, y, verbose=0)
+    twin = clone_model(model)
+    assert float(twin.optimizer.learning_rate) == 0.25 and twin.optimizer is not model.optimizer
+    assert int(twin.optimizer.iterations) == 0
+    twin.set_weights(model.get_weights())
+    assert twin.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    twin.fit(x, y, verbose=0)
+    assert not np.array_equal(twin.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_clone_of_what_is_not_compiled_is_not():
+    twin = clone_model(models.Sequential([layers.Input((3,)), layers.Dense(2)]))
+    with pytest.raises(UsageError, match="must be compiled first"):
+        twin.evaluate(np.ones((1, 3)), np.ones((1, 2)))

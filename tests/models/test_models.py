@@ -180,13 +180,6 @@ def test_dicts_by_keys_even_where_inputs_have_other_names():
     assert np.array_equal(model.predict({"right": X, "left": 5 * X}, verbose=0), 3 * X)
 
 
-def test_a_single_output_in_a_list_stays_in_it():
-    x = Input((3,))
-    found = Model([x], [x + 1]).predict(X, verbose=0)
-    assert isinstance(found, list) and np.array_equal(found[0], X + 1)
-    assert isinstance(Model(x, x + 1).predict(X, verbose=0), np.ndarray)
-
-
 def test_an_input_may_be_an_output():
     x = Input((3,))
     found = Model(x, [x, x + 1, x]).predict(X, verbose=0)
@@ -502,3 +495,19 @@ def test_two_hundred_models_leave_nothing_behind():
             readings.append(rss())
     slope = np.polyfit(np.arange(len(readings)) * 5, readings, 1)[0]  # MB a model
     assert slope < 0.05 and not gc.garbage
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_one_output_in_a_list_is_given_without_it(kind):
+    x = Input((3,), name="x")
+    model = Model(kind([x]), kind([Dense(2, name="made")(x)]))
+    rows = np.ones((4, 3), "float32")
+    expected = rows @ model.get_weights()[0]
+    for found in (model(rows), model.predict(rows, verbose=0), model.predict_on_batch(rows)):
+        assert found.shape == (4, 2) and np.allclose(found, expected)
+    assert model.predict(rows[:0], verbose=0).shape == (0, 2)
+    assert model.output_shape == (None, 2) and model.input_shape == (None, 3)
+    assert isinstance(model.output, kind) and isinstance(model(x), kind)  # of Tensors it stays
+    assert model.get_config()["output_layers"] == [["made", 0, 0]]
+    around = Model(x, model(x)[0] * 2)
+    assert np.allclose(around.predict(rows, verbose=0), 2 * expected)

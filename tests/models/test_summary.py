@@ -2,7 +2,6 @@
 
 import io
 import sys
-import time
 
 import pytest
 
@@ -131,10 +130,3 @@ def test_a_name_cannot_steer_the_terminal():
 )
 def test_bytes_as_people_read_them(count, text):
     assert byte_size(count) == text
-
-
-def test_it_is_quick():
-    model = models.Sequential([layers.Input((2,)), *(layers.Dense(2) for _ in range(100))])
-    start = time.perf_counter()
-    text_of(model)
-    assert time.perf_counter() - start < 0.1  # a thousandth of a second for a layer
