@@ -227,6 +227,25 @@ class Engine(Protocol):
         """
         ...
 
+    def recurrent(
+        self,
+        plain: Callable,
+        x: Array,
+        weights: tuple,
+        states: tuple,
+        mask: Array,
+        *,
+        every: bool,
+        reverse: bool,
+        after: bool = True,
+    ) -> tuple | None:
+        """All steps of an LSTM (two states) or a GRU (one) by one kernel, or None where none fits.
+
+        `plain((x, weights, states), mask)` computes the same: outputs of all steps where wanted,
+        and last states. x: (time, rows, features); weights: kernel, recurrent kernel, bias or None.
+        """
+        ...
+
     def erf(self, x: Array) -> Array:
         """The error function."""
         ...
@@ -317,6 +336,14 @@ class Engine(Protocol):
 
     def cache_folder(self) -> str | None:
         """Where compiled programs are kept, or None."""
+        ...
+
+    def begin_profile(self, folder: str) -> None:
+        """Write down what is computed from now on; raises RuntimeError while that is done."""
+        ...
+
+    def end_profile(self) -> None:
+        """Write the profile into the folder that `begin_profile` was given."""
         ...
 
     def versions(self) -> dict[str, str]:

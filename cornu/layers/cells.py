@@ -135,10 +135,20 @@ class _UnitsCell(Cell):
 
     def project(self, x: Any) -> Any:
         y = ops.matmul(x, self.kernel)  # (rows, gates * units)
-        return y if self.bias is None else y + self.bias
+        beside, _ = self._parts_now()
+        return y if beside is None else y + beside
 
     def kernels(self) -> tuple:
-        return ((self.recurrent_kernel.value,),)
+        return self._parts_now()[1]
+
+    def _parts_now(self) -> tuple:
+        return self.parts(
+            self.recurrent_kernel.value, None if self.bias is None else self.bias.value
+        )
+
+    def parts(self, recurrent: Any, bias: Any) -> tuple:
+        """What `project` adds, or None, and what `kernels` gives, from weights as they are kept."""
+        return bias, ((recurrent,),)
 
 
 # ---------------------------------------------------------------- constructor arguments
@@ -268,17 +278,11 @@ class GRUCell(GRUFields, _UnitsCell):
         width = self.gates * self.units
         return self.weight("bias", (2, width) if self.reset_after else (width,))
 
-    def project(self, x: Any) -> Any:
-        y = ops.matmul(x, self.kernel)  # (rows, 3 * units)
-        if self.bias is None:
-            return y
-        return y + (self.bias[0] if self.reset_after else self.bias)
-
-    def kernels(self) -> tuple:
-        kernel = self.recurrent_kernel.value
-        if self.reset_after:
-            return ((kernel,) if self.bias is None else (kernel, self.bias[1]),)
-        return (kernel[:, : 2 * self.units],), (kernel[:, 2 * self.units :],)
+    def parts(self, recurrent: Any, bias: Any) -> tuple:
+        if not self.reset_after:
+            both = 2 * recurrent.shape[0]  # as many units as rows
+            return bias, ((recurrent[:, :both],), (recurrent[:, both:],))
+        return (None, ((recurrent,),)) if bias is None else (bias[0], ((recurrent, bias[1]),))
 
     def step(self, x: Any, states: tuple, dot: Dot, noise: Any) -> tuple:
         (h,) = states

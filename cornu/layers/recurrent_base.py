@@ -22,6 +22,7 @@ from cornu.layers.cell_protocol import (
 from cornu.layers.cells import (
     Cell,
 )
+from cornu.layers.fused import fused
 from cornu.layers.spec import InputSpec
 from cornu.ops.recurrent import recurrence
 from cornu.state import Variable
@@ -432,21 +433,26 @@ def _plain_loop(
 ) -> tuple:
     """Outputs of all steps where asked, and last states. `x`: (time, batch, ...)."""
     x, states = cell._cast((x, states))
-    with state.within(**cell._scene(state.frame(), None)):
-        noise = cell.draw(x[0], states, training)
-        x = x if noise.inputs is None else x * noise.inputs
-        time, batch = x.shape[:2]
-        rows = cell.project(engine.np.reshape(x, (time * batch, *x.shape[2:])))
-        projected = tree.map_structure(
-            lambda y: engine.np.reshape(y, (time, batch, *y.shape[1:])), rows
-        )
-        kernels = cell.kernels()
 
     def step(x: Any, kept: Any, noise: Any, states: tuple, dot: Callable) -> tuple:
         new = cell.step(x, states, dot, noise)
         if kept is None:
             return new
         return _chosen(kept, new, states)
+
+    with state.within(**cell._scene(state.frame(), None)):
+        noise = cell.draw(x[0], states, training)
+        x = x if noise.inputs is None else x * noise.inputs
+        if noise.states is None:
+            made = fused(cell, step, x, states, mask, every, how["reverse"])
+            if made is not None:
+                return made
+        time, batch = x.shape[:2]
+        rows = cell.project(engine.np.reshape(x, (time * batch, *x.shape[2:])))
+        projected = tree.map_structure(
+            lambda y: engine.np.reshape(y, (time, batch, *y.shape[1:])), rows
+        )
+        kernels = cell.kernels()
 
     given = (projected, mask, noise.states, states, kernels)
     return recurrence(step, cell.product, *given, every=every, **how)

@@ -87,6 +87,26 @@ def test_attention(dtype: str, causal: bool):
     assert odd is None
 
 
+def test_recurrent():
+    """A kernel computes what the formula of a GRU says; where there is none it is None."""
+    x, h, kernel, inner = some(1, 2, 3), some(2, 4), some(3, 12), some(4, 12)
+    found = engine.recurrent(
+        lambda *_: pytest.fail("the plain form is for what a kernel cannot do"),
+        engine.array(x),
+        (engine.array(kernel), engine.array(inner), None),
+        (engine.array(h),),
+        None,
+        every=True,
+        reverse=False,
+    )
+    if found is None:
+        return
+    (z, r, new), heard = (np.split(v @ k, 3, axis=-1) for v, k in ((x[0], kernel), (h, inner)))
+    z, r = (1 / (1 + np.exp(-v)) for v in (z + heard[0], r + heard[1]))
+    wanted = z * h + (1 - z) * np.tanh(new + r * heard[2])
+    assert_close(found, (wanted[None], (wanted,)), rtol=1e-5, atol=1e-6)
+
+
 def test_pool_of_whole_numbers():
     x = np.array([[-5, -3, -9, -1]], "int32")[..., None]
     assert np.ravel(engine.pool(x, "max", (2,), (2,), "VALID")).tolist() == [-3, -1]
@@ -240,6 +260,22 @@ def test_cache_folder(tmp_path: Path):
 def test_devices():
     assert all(isinstance(d, str) for d in engine.devices())
     assert engine.devices()
+
+
+def test_begin_profile(tmp_path: Path):
+    """What is computed in between is in a file; one profile at a time."""
+    engine.begin_profile(str(tmp_path))
+    with pytest.raises(RuntimeError):
+        engine.begin_profile(str(tmp_path / "other"))
+    engine.wait(engine.np.ones(9) + 1)
+    engine.end_profile()
+    found = list((tmp_path / "plugins" / "profile").glob("*/*.xplane.pb"))
+    assert len(found) == 1 and found[0].stat().st_size
+
+
+def test_end_profile():
+    with pytest.raises(RuntimeError):
+        engine.end_profile()
 
 
 def test_versions():

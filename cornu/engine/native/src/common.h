@@ -1,0 +1,160 @@
+// What all native kernels share: the handler table, the team of threads, the cache of primitives.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "dnnl.hpp"
+#include "xla/ffi/api/ffi.h"
+
+#define CORNU_EXPORT extern "C" __attribute__((visibility("default")))
+
+// Compiled once for each kind of machine; the loader takes the best that this one has.
+#if defined(__GLIBC__)
+#define CORNU_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CORNU_CLONES
+#endif
+
+namespace cornu {
+
+namespace ffi = xla::ffi;
+
+// Adds a handler to the table that Python reads; gives back whether it did.
+bool add_handler(const char* name, XLA_FFI_Handler* handler);
+
+// Defines a handler by its binding: CORNU_HANDLER(cornu_twice, Twice, ffi::Ffi::Bind()...);
+#define CORNU_HANDLER(name, fn, ...)                                              \
+  XLA_FFI_DEFINE_HANDLER(name, fn, __VA_ARGS__);                                  \
+  static const bool name##_added = ::cornu::add_handler(#name, (XLA_FFI_Handler*)name)
+
+// Threads that a computation may use.
+int threads();
+
+// Runs `f` on the one thread that has the OpenMP team, and waits for it. All native work takes
+// turns there: XLA calls handlers from many threads, and each would otherwise get a team of its
+// own. Inside, `#pragma omp parallel` and oneDNN use `threads()` threads.
+void on_team_thread(const std::function<void()>& f);
+
+// The same for a handler, with exceptions turned into an error; work of fewer than `SMALL`
+// multiplications (or numbers moved) is not worth waking anybody and runs where it is, alone.
+constexpr double SMALL = 2e5;
+
+template <class F>
+ffi::Error run(double work, F&& f) {
+  try {
+    if (work < SMALL) {
+      const int before = omp_get_max_threads();
+      omp_set_num_threads(1);
+      struct Restore {
+        int n;
+        ~Restore() { omp_set_num_threads(n); }
+      } restore{before};
+      f();
+    } else {
+      on_team_thread(f);
+    }
+  } catch (const dnnl::error& e) {
+    return ffi::Error::Internal(std::string("oneDNN: ") + e.what());
+  } catch (const std::exception& e) {
+    return ffi::Error::Internal(std::string("native kernel: ") + e.what());
+  }
+  return ffi::Error::Success();
+}
+
+// f(begin, end) over parts of 0..n-1, one for each thread of the team; call it inside `run`.
+template <class F>
+void parallel(int64_t n, F&& f) {
+  if (n <= 0) return;
+  if (omp_get_max_threads() == 1 || n == 1) {
+    f(int64_t{0}, n);
+    return;
+  }
+#pragma omp parallel
+  {
+    const int64_t t = omp_get_thread_num(), count = omp_get_num_threads();
+    const int64_t begin = n * t / count, end = n * (t + 1) / count;
+    if (begin < end) f(begin, end);
+  }
+}
+
+// The CPU of oneDNN, and a stream for each thread.
+const dnnl::engine& cpu();
+dnnl::stream& stream();
+
+// What makes a primitive: appended numbers, compared as bytes. The number of threads is in it,
+// because primitives are made for one.
+class Key {
+ public:
+  explicit Key(const char* what) : bytes_(what) { add(omp_get_max_threads()); }
+  Key& add(int64_t x) {
+    bytes_.append(reinterpret_cast<const char*>(&x), sizeof x);
+    return *this;
+  }
+  template <class Numbers>
+  Key& all(const Numbers& xs) {
+    add(static_cast<int64_t>(xs.size()));
+    for (auto x : xs) add(static_cast<int64_t>(x));
+    return *this;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+// At most `most` values by key; the one unused for longest goes first. A value that is in use
+// lives on until it is not, whatever the cache does. Safe for threads.
+template <class Value>
+class Cache {
+ public:
+  explicit Cache(size_t most) : most_(most) {}
+
+  template <class Make>
+  std::shared_ptr<Value> get(const Key& key, Make&& make) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      auto found = where_.find(key.bytes());
+      if (found != where_.end()) {
+        order_.splice(order_.begin(), order_, found->second);
+        return found->second->second;
+      }
+    }
+    auto made = std::make_shared<Value>(make());
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (where_.count(key.bytes()) == 0) {
+      order_.emplace_front(key.bytes(), made);
+      where_[key.bytes()] = order_.begin();
+      if (order_.size() > most_) {
+        where_.erase(order_.back().first);
+        order_.pop_back();
+      }
+    }
+    return made;
+  }
+
+ private:
+  const size_t most_;
+  std::mutex mutex_;
+  std::list<std::pair<std::string, std::shared_ptr<Value>>> order_;
+  std::unordered_map<std::string, typename decltype(order_)::iterator> where_;
+};
+
+// Memory of this thread that a kernel may use until it returns, 64-byte aligned; `slot` tells
+// apart what is in use at once. It grows as needed and is kept for the next kernel.
+constexpr int SLOTS = 6;
+void* scratch(int slot, size_t bytes);
+
+}  // namespace cornu
