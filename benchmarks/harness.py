@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import pkgutil
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +17,9 @@ from pathlib import Path
 from benchmarks import libraries, workloads
 from benchmarks.protocol import Options, Outcome, Workload, read_outcome
 from benchmarks.results import Run, WorkloadResult
+
+ERROR = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
+CAUSE = re.compile("unsupported|not supported|not implemented", re.IGNORECASE)
 
 Command = Callable[[str, Options, Path], Sequence[str]]
 
@@ -28,7 +34,8 @@ class Plan:
     versions: Mapping[str, str | None]
     device: str = "any"
     quick: bool = False
-    timeout: float = 900.0
+    budget: float = 3.0
+    timeout: float = 400.0
 
 
 def find_workloads() -> dict[str, Workload]:
@@ -42,6 +49,7 @@ def workload_command(workload: str, options: Options, python: Path) -> list[str]
     """The command line of one run."""
     command = [str(python), "-m", f"benchmarks.workloads.{workload}"]
     command += ["--library", options.library, "--device", options.device]
+    command += ["--budget", f"{options.budget:g}"]
     return command + (["--quick"] if options.quick else [])
 
 
@@ -69,19 +77,21 @@ def run_workload(
     for name in present:
         if reason := libraries.missing(name, plan.versions):
             left_out[name] = reason
-    for turn, name in turns([n for n in present if n not in left_out], plan.repeats):
-        if name in left_out:
-            continue
-        options = Options(name, plan.device, plan.quick)
-        try:
-            outcome = run_once(workload.name, options, plan, command)
-        except RunFailed as failure:
-            left_out[name] = f"failed in round {turn + 1}: {failure}"
-            say(f"{workload.name} {name}: {left_out[name]}")
-            continue
-        runs.append(Run(name, turn, outcome))
-        shown = ", ".join(f"{key} {value:.4g}" for key, value in outcome.measurements.items())
-        say(f"{workload.name} [{turn + 1}/{plan.repeats}] {name}: {shown}")
+    taking_turns = turns([n for n in present if n not in left_out], plan.repeats)
+    with tempfile.TemporaryDirectory() as kept_caches:
+        for turn, name in taking_turns:
+            if name in left_out:
+                continue
+            options = Options(name, plan.device, plan.quick, plan.budget)
+            try:
+                outcome = run_once(workload.name, options, plan, command, Path(kept_caches))
+            except RunFailed as failure:
+                left_out[name] = f"failed in round {turn + 1}: {failure}"
+                say(f"{workload.name} {name}: {left_out[name]}")
+                continue
+            runs.append(Run(name, turn, outcome))
+            shown = ", ".join(f"{key} {value:.4g}" for key, value in outcome.measurements.items())
+            say(f"{workload.name} [{turn + 1}/{plan.repeats}] {name}: {shown}")
     return WorkloadResult(runs, left_out)
 
 
@@ -89,31 +99,59 @@ class RunFailed(Exception):
     """A run that gave no measurements, and why, in one line without paths."""
 
 
-def run_once(workload: str, options: Options, plan: Plan, command: Command) -> Outcome:
-    """One run, in a fresh process with a fresh home.
+def run_once(
+    workload: str, options: Options, plan: Plan, command: Command, kept_caches: Path
+) -> Outcome:
+    """One run, in a fresh process with a fresh home, and a group, so that none of it stays.
 
     Raises:
         RunFailed: if it exits with an error, prints no measurements, or outlasts the time limit.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        environment = libraries.environment(
+            options.library, Path(scratch), options.device, kept_caches
+        )
+        process = subprocess.Popen(
+            command(workload, options, plan.python),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=libraries.ROOT,
+            env=environment,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                command(workload, options, plan.python),
-                capture_output=True,
-                text=True,
-                cwd=libraries.ROOT,
-                env=libraries.environment(options.library, Path(scratch), options.device),
-                timeout=plan.timeout,
-            )
+            output, errors = process.communicate(timeout=plan.timeout)
         except subprocess.TimeoutExpired:
             raise RunFailed(f"no end after {plan.timeout:.0f} s") from None
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise RunFailed(without_paths(lines[-1]))
+        finally:
+            end_group(process)
+    if process.returncode != 0:
+        raise RunFailed(last_words(errors, process.returncode))
     try:
-        return read_outcome(done.stdout)
+        return read_outcome(output)
     except ValueError as error:
         raise RunFailed(str(error)) from None
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End a run with all that it has started: compilers have workers of their own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def last_words(errors: str, status: int) -> str:
+    """Why a run failed: the last line that names an error, or else the last one; without paths.
+
+    Where that only announces what is wrong (TensorFlow's does), the line that says it comes too.
+    """
+    lines = [line.strip() for line in errors.strip().splitlines()] or [f"exit status {status}"]
+    named = [number for number, line in enumerate(lines) if ERROR.match(line)]
+    last = named[-1] if named else len(lines) - 1
+    said = next((line for line in lines[last + 1 :] if CAUSE.search(line)), "")
+    told = f"{lines[last]} {said}" if lines[last].endswith(":") else lines[last]
+    return without_paths(told.strip())[:300]
 
 
 def without_paths(text: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
@@ -24,18 +24,26 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 
 @dataclass(frozen=True)
 class Library:
-    """One contender: the module it is imported as, what it needs, and what is set for it."""
+    """One contender: the module it is imported as, what computes, what it needs, what is set."""
 
     name: str
     title: str
     module: str
-    needs: tuple[str, ...]
+    engine: Literal["jax", "tensorflow", "torch"]
     note: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    compile_options: Mapping[str, object] = field(default_factory=dict)  # for `model.compile`
     cache_variables: tuple[str, ...] = ()  # environment variables that name its compilation cache
+    keeps_cache: bool = False  # from round to round: where compiling takes a minute
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The modules that must be installed."""
+        return tuple(dict.fromkeys((self.module, self.engine)))
 
 
 KERAS_NOTE = "as it comes (`jit_compile='auto'`), `verbose=0`"
+XLA = {"jit_compile": True}
 LIBRARIES: dict[str, Library] = {
     library.name: library
     for library in (
@@ -43,7 +51,7 @@ LIBRARIES: dict[str, Library] = {
             "cornu",
             "Cornu",
             "cornu",
-            ("cornu", "jax"),
+            "jax",
             "as it comes, `verbose=0`",
             cache_variables=("CORNU_CACHE_DIR",),
         ),
@@ -51,48 +59,93 @@ LIBRARIES: dict[str, Library] = {
             "keras-jax",
             "Keras on JAX",
             "keras",
-            ("keras", "jax"),
+            "jax",
             KERAS_NOTE,
             {"KERAS_BACKEND": "jax"},
         ),
         Library(
             "keras-jax-cached",
-            "Keras on JAX, JAX's cache switched on",
+            "Keras on JAX, cached",
             "keras",
-            ("keras", "jax"),
+            "jax",
             KERAS_NOTE
             + "; `JAX_COMPILATION_CACHE_DIR` set, `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0`",
             {"KERAS_BACKEND": "jax", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"},
-            ("JAX_COMPILATION_CACHE_DIR",),
+            cache_variables=("JAX_COMPILATION_CACHE_DIR",),
         ),
         Library(
             "keras-tensorflow",
             "Keras on TensorFlow",
             "keras",
-            ("keras", "tensorflow"),
-            KERAS_NOTE,
+            "tensorflow",
+            KERAS_NOTE + "; on a CPU that is without XLA",
             {"KERAS_BACKEND": "tensorflow"},
+        ),
+        Library(
+            "keras-tensorflow-xla",
+            "Keras on TensorFlow, XLA",
+            "keras",
+            "tensorflow",
+            "`jit_compile=True`, `verbose=0`",
+            {"KERAS_BACKEND": "tensorflow"},
+            XLA,
         ),
         Library(
             "keras-torch",
             "Keras on PyTorch",
             "keras",
-            ("keras", "torch"),
-            KERAS_NOTE,
+            "torch",
+            KERAS_NOTE + "; that is eager",
             {"KERAS_BACKEND": "torch"},
+        ),
+        Library(
+            "tf-keras",
+            "tf-keras",
+            "tf_keras",
+            "tensorflow",
+            "Keras 2 as it comes (without XLA), `verbose=0`",
+        ),
+        Library(
+            "tf-keras-xla",
+            "tf-keras, XLA",
+            "tf_keras",
+            "tensorflow",
+            "Keras 2, `jit_compile=True`, `verbose=0`",
+            compile_options=XLA,
         ),
         Library(
             "torch",
             "PyTorch",
             "torch",
-            ("torch",),
-            "eager, hand-written loop over tensors shuffled whole once an epoch, fused Adam",
+            "torch",
+            "eager, hand-written loop, data in memory as tensors, batches gathered by a shuffled "
+            "index, fused Adam, channels-last pictures",
+        ),
+        Library(
+            "torch-compiled",
+            "PyTorch, compiled",
+            "torch",
+            "torch",
+            "the same loop, forward pass and loss under `torch.compile`; its cache on disk is "
+            "kept from round to round",
+            cache_variables=("TORCHINDUCTOR_CACHE_DIR",),
+            keeps_cache=True,
+        ),
+        Library(
+            "lax",
+            "XLA's own convolution",
+            "jax",
+            "jax",
+            "`jax.lax.conv_general_dilated` and its gradients under `jax.jit`",
         ),
     )
 }
 
 # Settings of the person at the keyboard that would change what is measured.
-OUTSIDE_SETTINGS = ("CORNU_", "KERAS_", "JAX_", "XLA_FLAGS", "TF_", "TORCH_", "PYTHONDONTWRITE")
+OUTSIDE_SETTINGS = (
+    *("CORNU_", "KERAS_", "JAX_", "XLA_FLAGS", "TF_", "TORCH", "PYTHONDONTWRITE"),
+    *("OMP_", "MKL_", "ONEDNN_", "DNNL_"),
+)
 DEVICE_SETTINGS: dict[str, dict[str, str]] = {
     "any": {},
     "cpu": {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""},
@@ -106,6 +159,7 @@ DISTRIBUTIONS = {  # module: the distributions that may provide it
     "keras": ("keras",),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu"),
     "torch": ("torch",),
+    "tf_keras": ("tf-keras", "tf_keras"),
     "cornu": ("cornu",),
 }
 PROBE = """
@@ -126,11 +180,18 @@ print(json.dumps({"python": platform.python_version(), **found}))
 """
 
 
-def environment(library: str, scratch: Path, device: str = "any") -> dict[str, str]:
-    """The environment of one run: its own home and caches in `scratch`, no outside settings."""
+def environment(
+    library: str, scratch: Path, device: str = "any", kept_caches: Path | None = None
+) -> dict[str, str]:
+    """The environment of one run: its own home and caches in `scratch`, no outside settings.
+
+    What some libraries keep from run to run lies in `kept_caches`.
+    """
     row = LIBRARIES[library]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(OUTSIDE_SETTINGS)}
     home, cache = scratch / "home", scratch / "cache"
+    if row.keeps_cache and kept_caches is not None:
+        cache = kept_caches / library
     home.mkdir(parents=True, exist_ok=True)
     return (
         kept
@@ -149,17 +210,25 @@ def default_python() -> Path:
 
 def probe(python: Path) -> dict[str, str | None]:
     """Versions of Python and of the modules that `python` can import (None: it cannot)."""
-    command = [str(python), "-c", PROBE, json.dumps(DISTRIBUTIONS)]
+    return json.loads(_output(python, PROBE, json.dumps(DISTRIBUTIONS)))
+
+
+def native_kernels(python: Path) -> str:
+    """What Cornu says of its native kernels there, as `cornu info` does."""
+    return _output(python, "from cornu import engine; print(engine.native_kernels())").strip()
+
+
+def _output(python: Path, *words: str) -> str:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
-        command,
+        [str(python), "-c", *words],
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path},
     )
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def missing(library: str, versions: Mapping[str, str | None]) -> str | None:
@@ -172,16 +241,21 @@ def missing(library: str, versions: Mapping[str, str | None]) -> str | None:
 
 
 def load(library: str) -> Any:
-    """The module of a library that speaks the Keras 3 API (`cornu` or `keras`), or torch."""
+    """The module of a library: one that speaks the Keras 3 API, or torch, or jax."""
     return importlib.import_module(LIBRARIES[library].module)
+
+
+def plain_torch(library: str) -> bool:
+    """Whether it is PyTorch without Keras."""
+    return LIBRARIES[library].module == "torch"
 
 
 def device_in_use(library: str) -> str:
     """What the library computes on, in its own words; to be asked after the measuring."""
-    if "torch" in library:
-        return _torch_device()
-    if "tensorflow" in library:
-        return _tensorflow_device()
+    return DEVICES_IN_USE[LIBRARIES[library].engine]()
+
+
+def _jax_device() -> str:
     device = _loaded("jax").devices()[0]
     return device.device_kind if device.platform != "cpu" else "CPU"
 
@@ -199,3 +273,6 @@ def _tensorflow_device() -> str:
 
 def _loaded(name: str) -> ModuleType | Any:
     return sys.modules.get(name) or importlib.import_module(name)
+
+
+DEVICES_IN_USE = {"jax": _jax_device, "tensorflow": _tensorflow_device, "torch": _torch_device}

@@ -13,7 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-STANDARD_LIBRARIES = ("cornu", "keras-jax", "keras-tensorflow", "keras-torch", "torch")
+KERAS_LIKE = (
+    "cornu",
+    "keras-jax",
+    "keras-tensorflow",
+    "keras-tensorflow-xla",
+    "keras-torch",
+    "tf-keras",
+    "tf-keras-xla",
+)
+"""The libraries that run one and the same script, in the Keras 3 API."""
+
+STANDARD_LIBRARIES = (*KERAS_LIKE, "torch", "torch-compiled")
+BEST = "the best peer"
 DEVICES = ("any", "cpu", "gpu")
 
 
@@ -21,7 +33,8 @@ DEVICES = ("any", "cpu", "gpu")
 class Bar:
     """What Cornu promises: its median, or the ratio to a peer's, on the good side of `limit`.
 
-    `at` says which side is good. With `against=None` the limit is a value in the measure's unit.
+    `at` says which side is good. With `against=BEST` the peer is the one that did best in this very
+    measure, and with `against=None` the limit is a value in the measure's unit.
     """
 
     at: Literal["least", "most"]
@@ -37,27 +50,41 @@ class Measure:
     title: str
     unit: str
     better: Literal["higher", "lower"]
-    bar: Bar | None = None
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A row of the benchmark table; `name` is the name of its module."""
+    """A row of the benchmark table; `name` is the name of its module.
+
+    A `wide` one has measures of one kind, which its report shows as the rows of one table.
+    """
 
     name: str
     title: str
     about: str
     measures: tuple[Measure, ...]
     libraries: tuple[str, ...] = STANDARD_LIBRARIES
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Options:
-    """What one run is asked for. `quick` shrinks the work: a check that it runs, not a result."""
+    """What one run is asked for.
+
+    `quick` shrinks the work: a check that it runs, not a result. `budget` is about how many seconds
+    each measured part may take, once it is warm.
+    """
 
     library: str
     device: str = "any"
     quick: bool = False
+    budget: float = 3.0
+
+    @property
+    def seconds(self) -> float:
+        """The budget, or next to nothing for a quick run."""
+        return 0.01 if self.quick else self.budget
 
 
 @dataclass(frozen=True)
@@ -75,6 +102,7 @@ def main(measure: Callable[[Options], Outcome], arguments: Sequence[str] | None 
     parser.add_argument("--library", required=True, help="a name from benchmarks/libraries.py")
     parser.add_argument("--device", choices=DEVICES, default="any")
     parser.add_argument("--quick", action="store_true", help="little work, no result")
+    parser.add_argument("--budget", type=float, default=3.0, help="seconds to measure for")
     outcome = measure(Options(**vars(parser.parse_args(arguments))))
     print(json.dumps(asdict(outcome)), flush=True)
 

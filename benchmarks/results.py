@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.protocol import Bar, Measure, Outcome
+from benchmarks.protocol import BEST, Bar, Measure, Outcome
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Summary:
     low: float
     high: float
     count: int
+
+    @property
+    def spread(self) -> float:
+        """Half of the range, as a share of the median."""
+        return (self.high - self.low) / 2 / self.median if self.median else 0.0
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,11 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def summaries(result: WorkloadResult, key: str) -> dict[str, Summary]:
-    """The summary of measure `key` for each library that has runs, in order of first appearance."""
+    """The summary of measure `key` for each library that has it, in order of first appearance."""
     values: dict[str, list[float]] = {}
     for run in sorted(result.runs, key=lambda run: run.round):
-        values.setdefault(run.library, []).append(run.outcome.measurements[key])
+        if key in run.outcome.measurements:
+            values.setdefault(run.library, []).append(run.outcome.measurements[key])
     return {library: summarize(found) for library, found in values.items()}
 
 
@@ -96,11 +102,12 @@ def fastest_peer(measure: Measure, found: Mapping[str, Summary]) -> str | None:
     return best(peers, key=lambda name: found[name].median)
 
 
-def judge(bar: Bar, found: Mapping[str, Summary]) -> Verdict:
-    """Cornu against `bar`."""
-    if bar.against is not None:
-        return Verdict(bar, ratio(found, "cornu", bar.against))
-    return Verdict(bar, found["cornu"].median if "cornu" in found else None)
+def judge(measure: Measure, bar: Bar, found: Mapping[str, Summary]) -> Verdict:
+    """Cornu against `bar`, which is one of `measure`."""
+    if bar.against is None:
+        return Verdict(bar, found["cornu"].median if "cornu" in found else None)
+    other = fastest_peer(measure, found) if bar.against == BEST else bar.against
+    return Verdict(bar, ratio(found, "cornu", other))
 
 
 def load(path: Path) -> dict[str, WorkloadResult]:

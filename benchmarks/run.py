@@ -1,6 +1,6 @@
 """The command: `python -m benchmarks`, or `python benchmarks/run.py`, from the checkout.
 
-    python -m benchmarks --only small_mlp predict_one --peers keras-jax,torch --repeats 5
+    python -m benchmarks --only small_mlp,predict_one --peers keras-jax,torch --repeats 5
 
 Results of workloads that are not run again stay as they were, with the conditions they had.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by path: the checkout is not on the path yet
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import libraries, report, results
+from benchmarks import libraries, plot, report, results
 from benchmarks.harness import Plan, find_workloads, run_workload, without_paths
 from benchmarks.protocol import DEVICES, Workload
 
@@ -31,41 +31,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks that the command line asks for; 1 if nothing could be measured."""
     rows = find_workloads()
     asked = parse(rows, arguments)
-    stored = json_beside(asked.results) if asked.results else None
+    stored = beside(asked.results, ".json") if asked.results else None
     found = results.load(stored) if stored else {}
     if not asked.render:
         found |= measure(asked, rows, found, stored)
-    previous = asked.results.read_text(encoding="utf-8") if _exists(asked.results) else ""
-    text = report.render(rows, found, previous)
-    if asked.results:
-        results.write(asked.results, text)
-    print(text)
+    print(write(rows, found, asked.results))
     return 0 if any(found[name].runs for name in asked.only if name in found) else 1
+
+
+def write(
+    rows: Mapping[str, Workload],
+    found: Mapping[str, results.WorkloadResult],
+    path: Path | None,
+) -> str:
+    """The report; with a path, it and the picture are written."""
+    if path is None:
+        return report.render(rows, found)
+    previous = path.read_text(encoding="utf-8") if path.exists() else ""
+    picture = plot.svg(rows, found)
+    if picture:
+        results.write(beside(path, ".svg"), picture)
+    name = beside(path, ".svg").name if picture else ""
+    text = report.render(rows, found, previous, plot=name)
+    results.write(path, text)
+    return text
 
 
 def parse(rows: Mapping[str, Workload], arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line, with names checked and defaults filled in."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", nargs="+", choices=list(rows), default=list(rows))
+    parser.add_argument("--only", nargs="+", type=comma, default=[list(rows)], metavar="WORKLOAD")
     parser.add_argument("--peers", type=peer_names, default=PEERS, help=f"of {', '.join(PEERS)}")
     parser.add_argument("--repeats", type=positive, default=5, help="rounds (default 5)")
     parser.add_argument("--device", choices=DEVICES, default="any", help="what to compute on")
-    parser.add_argument("--timeout", type=float, default=900.0, help="seconds, for one run")
+    parser.add_argument("--budget", type=float, default=3.0, help="seconds for each measured part")
+    parser.add_argument("--timeout", type=float, default=400.0, help="seconds, for one run")
     parser.add_argument("--results", type=Path, help="default: RESULTS.md here; JSON beside it")
     default = libraries.default_python()
     parser.add_argument("--python-peers", type=interpreter, default=default, help="to run with")
     parser.add_argument("--quick", action="store_true", help="only see that it runs; no results")
     parser.add_argument("--render", action="store_true", help="write the report anew, run nothing")
     asked = parser.parse_args(arguments)
+    asked.only = [name for words in asked.only for name in words]
+    for name in asked.only:
+        if name not in rows:
+            parser.error(f"argument --only: unknown workload {name!r}; there are {', '.join(rows)}")
     if asked.results is None and not asked.quick:
         asked.results = FOLDER / "RESULTS.md"
     return asked
 
 
+def comma(text: str) -> list[str]:
+    """Names separated by commas."""
+    return list(filter(None, text.split(",")))
+
+
 def peer_names(text: str) -> tuple[str, ...]:
     """A list of peers separated by commas; none if it is empty."""
-    names = tuple(filter(None, text.split(",")))
+    names = tuple(comma(text))
     unknown = [name for name in names if name not in PEERS]
     if unknown:
         known = ", ".join(PEERS)
@@ -104,6 +128,7 @@ def measure(
         versions=versions,
         device=asked.device,
         quick=asked.quick,
+        budget=asked.budget,
         timeout=asked.timeout,
     )
     around = conditions(asked, versions)
@@ -125,14 +150,17 @@ def conditions(
         "command": f"`{command_line(asked)}`",
         "processor": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "versions": ", ".join(installed),
+        "native kernels of Cornu": libraries.native_kernels(asked.python_peers),
+        "load of the machine before": load(),
         "rounds": asked.repeats,
     }
 
 
 def command_line(asked: argparse.Namespace) -> str:
     """The command that measures the same again, free of this machine's paths."""
-    words = ["python -m benchmarks --only", *asked.only]
+    words = ["python -m benchmarks --only", ",".join(asked.only)]
     words += ["--peers", ",".join(asked.peers), "--repeats", str(asked.repeats)]
+    words += ["--budget", f"{asked.budget:g}"]
     words += ["--device", asked.device] if asked.device != "any" else []
     words += ["--quick"] if asked.quick else []
     return without_paths(" ".join(words))
@@ -148,13 +176,14 @@ def processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def json_beside(report_path: Path) -> Path:
-    """Where the measurements of a report lie: `results.json` for `RESULTS.md`."""
-    return report_path.with_name(f"{report_path.stem.lower()}.json")
+def load() -> str:
+    """How many processes wanted to run during the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
-def _exists(path: Path | None) -> bool:
-    return path is not None and path.exists()
+def beside(report_path: Path, suffix: str) -> Path:
+    """What lies beside a report: `results.json` and `results.svg` for `RESULTS.md`."""
+    return report_path.with_name(report_path.stem.lower() + suffix)
 
 
 def _say(text: str) -> None:

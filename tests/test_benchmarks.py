@@ -17,11 +17,19 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # last, so that an installed cornu is the one that is tested
 
 from benchmarks import harness, libraries, report, results, run  # noqa: E402
-from benchmarks.protocol import Bar, Measure, Options, Outcome, Workload, read_outcome  # noqa: E402
+from benchmarks.protocol import (  # noqa: E402
+    BEST,
+    Bar,
+    Measure,
+    Options,
+    Outcome,
+    Workload,
+    read_outcome,
+)
 from benchmarks.workloads import startup  # noqa: E402
 
 ALL_INSTALLED = dict.fromkeys(libraries.DISTRIBUTIONS, "1.0") | {"python": "3.11.0"}
-SPEED = Measure("speed", "training", "rows/s", "higher", Bar("least", 5.0))
+SPEED = Measure("speed", "training", "rows/s", "higher", (Bar("least", 5.0),))
 WORKLOAD = Workload("fake", "Fake work", "Nothing is done.", (SPEED,), ("cornu", "keras-jax"))
 
 Fake = Callable[[str, Options, Path], Sequence[str]]
@@ -174,7 +182,7 @@ def test_each_workload_row_is_named_as_its_file_and_uses_known_libraries() -> No
         assert (ROOT / "benchmarks" / "workloads" / f"{name}.py").exists()
         assert set(row.libraries) <= libraries.LIBRARIES.keys()
         for measure in row.measures:
-            assert measure.bar is None or measure.bar.against in {None, *row.libraries}
+            assert {bar.against for bar in measure.bars} <= {None, BEST, *row.libraries}
 
 
 def test_a_workload_run_alone_prints_an_outcome() -> None:
@@ -218,16 +226,19 @@ def test_summary_is_median_and_range() -> None:
         (Bar("most", 0.4), 1.0, "missed by 25%"),
         (Bar("most", 0.25, against=None), 0.25, "met"),
         (Bar("most", 0.25, against=None), 0.5, "missed by 100%"),
+        (Bar("least", 2.0, against=BEST), 8.0, "met"),
+        (Bar("least", 2.0, against=BEST), 7.0, "missed by 12%"),
     ],
 )
 def test_bar_is_judged_on_its_good_side(bar: Bar, cornu: float, text: str) -> None:
-    found = results.summaries(result(cornu=(cornu,), keras_jax=(2.0,)), "speed")
-    assert results.judge(bar, found).text == text
+    measured = result(cornu=(cornu,), keras_jax=(2.0,), torch=(4.0,))
+    assert results.judge(SPEED, bar, results.summaries(measured, "speed")).text == text
 
 
 def test_bar_without_a_measurement_is_not_met() -> None:
     for speeds in ({"cornu": (1.0,)}, {"keras_jax": (1.0,)}):
-        verdict = results.judge(SPEED.bar, results.summaries(result(**speeds), "speed"))  # type: ignore[arg-type]
+        found = results.summaries(result(**speeds), "speed")
+        verdict = results.judge(SPEED, SPEED.bars[0], found)
         assert (verdict.text, verdict.met) == ("not measured", False)
 
 
@@ -257,6 +268,7 @@ def test_report_shows_medians_ranges_ratios_and_the_verdict() -> None:
     assert "| Cornu | 10,000 | 9,000 … 12,000 | 3 | 4.00× | 4.00× |" in text
     assert "| ≥ 5 × Keras on JAX | **missed by 20%** | 10,000 rows/s | 4.00× |" in text
     assert "- PyTorch: torch not installed." in text
+    assert "| PyTorch | left out |" in text
     assert "- date: 2000-01-01" in text
 
 
@@ -289,12 +301,16 @@ def test_numbers_have_three_digits(value: float, text: str) -> None:
 
 def test_command_line_has_its_defaults() -> None:
     rows = {"fake": WORKLOAD}
-    assert run.json_beside(Path("x/RESULTS.md")) == Path("x/results.json")
+    assert run.beside(Path("x/RESULTS.md"), ".json") == Path("x/results.json")
     asked = run.parse(rows, ["--only", "fake", "--peers", "torch,keras-jax", "--repeats", "2"])
     assert (asked.only, asked.peers, asked.repeats) == (["fake"], ("torch", "keras-jax"), 2)
     assert asked.results.name == "RESULTS.md"
     assert run.parse(rows, ["--quick"]).results is None
     assert run.parse(rows, []).peers == run.PEERS
+    assert run.parse(rows, []).only == ["fake"]
+    two = {"fake": WORKLOAD, "other": WORKLOAD}
+    assert run.parse(two, ["--only", "other,fake"]).only == ["other", "fake"]
+    assert run.parse(two, ["--only", "other", "fake"]).only == ["other", "fake"]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +318,7 @@ def test_command_line_has_its_defaults() -> None:
     [
         ("--peers", "caffe", "unknown peer 'caffe'"),
         ("--repeats", "0", "expected at least 1"),
-        ("--only", "other", "invalid choice"),
+        ("--only", "other", "unknown workload 'other'"),
         ("--python-peers", "nowhere", "expected a Python executable"),
     ],
 )
@@ -320,13 +336,15 @@ def test_a_run_writes_report_and_json_and_keeps_other_workloads(
     other = replace(WORKLOAD, name="other", title="Other work")
     monkeypatch.setattr(run, "find_workloads", lambda: {"fake": WORKLOAD, "other": other})
     monkeypatch.setattr(libraries, "probe", lambda python: ALL_INSTALLED)
+    monkeypatch.setattr(libraries, "native_kernels", lambda python: "none here")
     monkeypatch.setattr(run, "run_workload", lambda workload, plan, say: result(cornu=(7.0,)))
     path = tmp_path / "RESULTS.md"
-    results.save(run.json_beside(path), {"other": result(cornu=(3.0,))})
+    results.save(run.beside(path, ".json"), {"other": result(cornu=(3.0,))})
     assert run.main(["--only", "fake", "--results", str(path)]) == 0
-    stored = results.load(run.json_beside(path))
+    stored = results.load(run.beside(path, ".json"))
     assert stored["other"] == result(cornu=(3.0,))
     assert stored["fake"].conditions["versions"].startswith("numpy 1.0")
+    assert stored["fake"].conditions["native kernels of Cornu"] == "none here"
     assert path.read_text(encoding="utf-8") == capsys.readouterr().out.removesuffix("\n")
     assert "Other work" in path.read_text(encoding="utf-8")
 
@@ -335,6 +353,6 @@ def test_rendering_anew_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(run, "find_workloads", lambda: {"fake": WORKLOAD})
     monkeypatch.setattr(run, "measure", lambda *arguments: pytest.fail("measured"))
     path = tmp_path / "RESULTS.md"
-    results.save(run.json_beside(path), {"fake": result(cornu=(7.0,))})
+    results.save(run.beside(path, ".json"), {"fake": result(cornu=(7.0,))})
     assert run.main(["--render", "--results", str(path)]) == 0
     assert "| Cornu | 7.00 |" in path.read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ WORKLOAD = Workload(
     measures=(
         Measure("plain", "import from cornu", "s", "lower"),
         Measure("alias", "import from keras", "s", "lower"),
-        Measure("beyond", "import beyond", "s", "lower", Bar("most", 0.05, against=None)),
+        Measure("beyond", "import beyond", "s", "lower", (Bar("most", 0.05, against=None),)),
         Measure("plain_layers", "1,000 layers, from cornu", "ms", "lower"),
         Measure("alias_layers", "1,000 layers, from keras", "ms", "lower"),
     ),

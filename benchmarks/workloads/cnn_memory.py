@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import libraries
+from benchmarks import libraries, memory
 from benchmarks.protocol import Bar, Measure, Options, Outcome, Workload, main
 
 WORKLOAD = Workload(
@@ -20,8 +19,8 @@ WORKLOAD = Workload(
         "size less what it held when library, model and data stood ready. Linux only."
     ),
     measures=(
-        Measure("above", "above start", "MB", "lower", Bar("most", 1.0)),
-        Measure("peak", "whole process", "MB", "lower", Bar("most", 1.0)),
+        Measure("above", "above start", "MB", "lower", (Bar("most", 1.0),)),
+        Measure("peak", "whole process", "MB", "lower", (Bar("most", 1.0),)),
     ),
     libraries=("cornu", "keras-jax"),
 )
@@ -37,10 +36,10 @@ def measure(options: Options) -> Outcome:
     x = random.standard_normal((batch, SIZE, SIZE, 3), dtype=np.float32)
     y = random.integers(0, CLASSES, batch).astype(np.int32)
     gc.collect()
-    before = _resident("VmRSS")
+    before = memory.resident()
     for _ in range(4):
         model.train_on_batch(x, y)
-    peak = _resident("VmHWM")
+    peak = memory.peak()
     device = libraries.device_in_use(options.library)
     return Outcome({"above": peak - before, "peak": peak}, device, {"layers": layers})
 
@@ -53,12 +52,6 @@ def _model(keras: Any, layers: int) -> Any:
     model.add(keras.layers.Dense(CLASSES, activation="softmax"))
     model.compile("adam", "sparse_categorical_crossentropy")
     return model
-
-
-def _resident(name: str) -> float:
-    """What this process holds ("VmRSS") or held at most ("VmHWM"), as Linux counts it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(name))) / 1024
 
 
 if __name__ == "__main__":

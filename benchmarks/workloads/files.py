@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import libraries
+from benchmarks import libraries, memory
 from benchmarks.protocol import Bar, Measure, Options, Outcome, Workload, main
 
 WORKLOAD = Workload(
@@ -23,10 +23,10 @@ WORKLOAD = Workload(
         "the weights' bytes (a load's own weights count). Linux only."
     ),
     measures=(
-        Measure("save", "save", "s", "lower", Bar("most", 1.0)),
-        Measure("load", "load", "s", "lower", Bar("most", 1.0)),
-        Measure("save_memory", "memory of a save", "x", "lower", Bar("most", 1.2, against=None)),
-        Measure("load_memory", "memory of a load", "x", "lower", Bar("most", 1.2, against=None)),
+        Measure("save", "save", "s", "lower", (Bar("most", 1.0),)),
+        Measure("load", "load", "s", "lower", (Bar("most", 1.0),)),
+        Measure("save_memory", "memory of a save", "x", "lower", (Bar("most", 1.2, against=None),)),
+        Measure("load_memory", "memory of a load", "x", "lower", (Bar("most", 1.2, against=None),)),
     ),
     libraries=("cornu", "keras-jax"),
 )
@@ -48,32 +48,26 @@ def measure(options: Options) -> Outcome:
     found = {
         "save": save[0],
         "load": load[0],
-        "save_memory": save[1] / size,
-        "load_memory": load[1] / size,
+        "save_memory": save[1] * 2**20 / size,
+        "load_memory": load[1] * 2**20 / size,
     }
     return Outcome(found, libraries.device_in_use(options.library), {"bytes": size})
 
 
 def _repeated(act: Callable[[], Any], times: int) -> tuple[float, float]:
-    """Median seconds and median bytes beyond what was held, of calls after a first one."""
+    """Median seconds and median MB beyond what was held, of calls after a first one."""
     act()
     seconds, held = [], []
     for _ in range(times):
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # the largest size begins anew
-        before = _resident("VmRSS")
+        before = memory.resident()
         begin = time.perf_counter()
         kept = act()
         seconds.append(time.perf_counter() - begin)
-        held.append(_resident("VmHWM") - before)
+        held.append(memory.peak() - before)
         del kept
     return statistics.median(seconds), statistics.median(held)
-
-
-def _resident(name: str) -> int:
-    """Bytes that this process holds ("VmRSS") or held at most ("VmHWM"), as Linux counts them."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024
 
 
 if __name__ == "__main__":

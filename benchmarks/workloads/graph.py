@@ -22,8 +22,8 @@ WORKLOAD = Workload(
         "`tanh(2 x + 1)` of 32x10 numbers; Keras 3 has no such function."
     ),
     measures=(
-        Measure("build", "build ResNet-50", "s", "lower", Bar("most", 1.0, against=None)),
-        Measure("call", "Function beyond jit", "us", "lower", Bar("most", 60, against=None)),
+        Measure("build", "build ResNet-50", "s", "lower", (Bar("most", 1.0, against=None),)),
+        Measure("call", "Function beyond jit", "us", "lower", (Bar("most", 60, against=None),)),
     ),
     libraries=("cornu", "keras-jax"),
 )

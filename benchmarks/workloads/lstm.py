@@ -22,7 +22,7 @@ WORKLOAD = Workload(
         "eager, `backward()`. The median of 60 calls after 5."
     ),
     measures=(
-        Measure("step", "one call", "ms", "lower", Bar("most", 1 / 1.3)),
+        Measure("step", "one call", "ms", "lower", (Bar("most", 1 / 1.3),)),
         Measure("gru", "one call, GRU(128)", "ms", "lower"),
     ),
     libraries=("cornu", "keras-jax", "torch"),
