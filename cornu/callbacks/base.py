@@ -95,6 +95,9 @@ class Callback:
     def on_predict_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """After a batch of predictions; logs hold `outputs`."""
 
+    def on_failure(self, logs: Mapping[str, Any] | None = None) -> None:
+        """After an exception, Ctrl-C included, in place of the ends: take back what was begun."""
+
     def on_chunk_end(self, done: int, logs: Mapping[str, Any]) -> None:
         """After some batches have run in one go: `done` of this epoch so far (progress bars)."""
 

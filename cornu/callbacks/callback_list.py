@@ -1,6 +1,7 @@
 """CallbackList: callbacks that are told together, and which of them must see every batch."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class CallbackList:
     on_predict_end: Callable[..., None]
     on_predict_batch_begin: Callable[..., None]
     on_predict_batch_end: Callable[..., None]
+    on_failure: Callable[..., None]
 
     def __init__(
         self,
@@ -102,6 +104,15 @@ class CallbackList:
         self.model = model
         for callback in self.callbacks:
             callback.set_model(model)
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Around what may fail: all are told of an exception, which goes on."""
+        try:
+            yield
+        except BaseException:
+            self.tell("on_failure", {})
+            raise
 
     def tell(self, hook: str, *args: Any, **kwargs: Any) -> None:
         """Call one hook on all, with the very logs that are given."""

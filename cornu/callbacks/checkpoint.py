@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cornu import settings
-from cornu.callbacks.messages import number, say
+from cornu.callbacks.messages import Writes, checked_policy, number, say
 from cornu.callbacks.monitor import MonitorCallback
 from cornu.errors import UsageError, UsageTypeError, listed, shown, suggestion, warn
 from cornu.state import Variable
@@ -18,7 +18,7 @@ WHOLE = (".keras", ".h5", ".hdf5")
 WEIGHTS = (".weights.h5", ".h5", ".hdf5", ".safetensors")
 
 
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpoint(Writes, MonitorCallback):
     """Saves the model after every epoch, after every so many batches, or when it is better.
 
     A file is written whole or not at all, and never with weights that are infinite or no numbers:
@@ -35,13 +35,14 @@ class ModelCheckpoint(MonitorCallback):
         mode: "min", "max", or "auto" for what the metric says.
         save_freq: "epoch", or the number of batches between saves; then every batch is waited for.
         initial_value_threshold: what the first figure must be better than.
+        on_save_error: "raise", or "warn" to go on where the disk says no, and to try the next time.
 
     Attributes:
         best: the figure of the best model that was saved; not forgotten between fits.
 
     Raises:
         UsageError: for a name that ends otherwise, and in `fit` for a figure in it that no log has.
-        OSError: in `fit`, where the disk says no; what was there stays.
+        OSError: in `fit`, where the disk says no, unless told to warn; what was there stays.
 
     Example:
         >>> keep = ModelCheckpoint("best.keras", monitor="val_loss", save_best_only=True)
@@ -61,8 +62,10 @@ class ModelCheckpoint(MonitorCallback):
         mode: str = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
+        on_save_error: str = "raise",
     ):
         super().__init__(monitor, mode, initial_value_threshold)
+        self.on_save_error = checked_policy("ModelCheckpoint", on_save_error)
         self.filepath = checked_path(filepath, save_weights_only)
         self.verbose = verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
@@ -114,9 +117,10 @@ class ModelCheckpoint(MonitorCallback):
         better = (
             f": {self.monitor} {_told(self.best)} -> {figure:.5f}" if figure is not None else ""
         )
-        self.write(path)
-        self.best = self.best if figure is None else figure
-        self._say(epoch, f"saved {path}{better}")
+        with self.writing("the file before stays"):
+            self.write(path)
+            self.best = self.best if figure is None else figure
+            self._say(epoch, f"saved {path}{better}")
 
     def saves_unseen(self) -> bool:
         """Whether a model is saved where the figure that says if it is better is missing."""

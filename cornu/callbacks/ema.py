@@ -70,6 +70,10 @@ class SwapEMAWeights(Callback):
         """Go on with the weights."""
         self._put_back()
 
+    def on_failure(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Have the weights of the last step in the model, wherever training ended."""
+        self._put_back()
+
     def _put_averages(self) -> None:
         if self.trained is None:
             pairs = list(_pairs(self.model.optimizer))

@@ -122,9 +122,10 @@ class Events:
 
     def _write(self, step: int, values: list) -> None:
         if self._file is None:
-            self._file = self._open()
             begin = self._parts.event(wall_time=time.time(), file_version="brain.Event:2")
-            self._append(self._file, begin)
+            file = self._open()
+            self._append(file, begin)
+            self._file = file
         summary = self._parts.summary.Summary(value=values)
         event = self._parts.event(wall_time=time.time(), step=int(step), summary=summary)
         self._append(self._file, event)
@@ -133,8 +134,15 @@ class Events:
         """Write an event as TensorFlow frames records: its length, the event, checksums of both."""
         data = event.SerializeToString()
         length = struct.pack("<Q", len(data))
-        frame = (length, self._number(length), data, self._number(data))
-        file.write(b"".join(frame))
+        frame = b"".join((length, self._number(length), data, self._number(data)))
+        begin, done = file.tell(), 0
+        try:
+            while done < len(frame):  # a disk that is nearly full takes a part of it first
+                done += file.write(frame[done:])
+        except OSError:
+            file.seek(begin)  # readers end at a part of a record, whatever stands behind it
+            file.truncate(begin)
+            raise
         self.sizes[Path(str(file.name)).name] = file.tell()
 
     def _number(self, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ The folders and tags are those of Keras 3: `train/` and `validation/`, `epoch_lo
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,18 @@ import numpy as np
 from cornu import engine
 from cornu.callbacks.base import Callback
 from cornu.callbacks.events import Events, parts, picture
+from cornu.callbacks.messages import Writes, checked_policy
+from cornu.callbacks.profiles import Profile
 from cornu.errors import UsageError, shown, suggestion, warn
 from cornu.layers import Embedding
 from cornu.saving.files import write_whole
 
 FOLDERS = ("train", "validation")
 SAFE = re.compile(r"[^\w.-]")
+MISSING = "what was to be written is missing"
 
 
-class TensorBoard(Callback):
+class TensorBoard(Writes, Callback):
     """Writes what TensorBoard shows: `tensorboard --logdir logs`, no TensorFlow needed.
 
     Costs nothing within an epoch unless `update_freq` asks for batches; even then training goes on
@@ -38,10 +41,13 @@ class TensorBoard(Callback):
         write_images: whether weights are written as pictures too, along with histograms.
         write_steps_per_second: whether the pace is written.
         update_freq: "epoch"; "batch" or a number n for figures every n batches besides.
-        profile_batch: 0. To profile, use your engine's own profiler.
+        profile_batch: number of a batch, from 1, or the first and last one, as (10, 20), of which
+            the engine writes a profile; then every batch of the training is waited for. 0: none.
         embeddings_freq: every how many epochs embeddings are written for the projector; 0: never.
         embeddings_metadata: path of a file with a line for each row of an embedding, relative to
             `log_dir`; or a dict of layer name -> path.
+        on_save_error: "raise", or "warn" to go on where the disk says no; what was not written
+            then is missing.
 
     Attributes:
         run: the name that the run's files end in.
@@ -68,9 +74,10 @@ class TensorBoard(Callback):
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: int | str = "epoch",
-        profile_batch: int = 0,
+        profile_batch: int | str | Sequence[int] = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: str | Path | Mapping[str, str | Path] | None = None,
+        on_save_error: str = "raise",
     ):
         parts()  # where it is missing, that is said before training begins
         self.log_dir = str(log_dir)
@@ -80,11 +87,13 @@ class TensorBoard(Callback):
         self.update_freq = _frequency(update_freq)
         self.embeddings_freq = _whole("embeddings_freq", embeddings_freq)
         self.embeddings_metadata = embeddings_metadata
+        self.on_save_error = checked_policy("TensorBoard", on_save_error)
+        self._profile: Profile | None = None
         if profile_batch not in (0, None, "0"):
-            warn(
-                f"TensorBoard: profile_batch={profile_batch!r} writes no profile; training goes on "
-                "without."
-            )
+            self._profile = Profile(profile_batch, str(Path(self.log_dir, "train")))
+            self.passive = False  # it must be there when a batch begins
+            self.on_train_batch_begin = self._before_batch
+            self.on_train_batch_end = self._after_batch
         self.batches = 0
         self.run = secrets.token_hex(4)
         self.files: dict[str, dict[str, int]] = {}
@@ -126,39 +135,59 @@ class TensorBoard(Callback):
                 seconds = time.perf_counter() - self._begun[0]
                 steps = (self._iterations() or 0) - self._begun[1]
                 figures["steps_per_second"] = steps / max(seconds, 1e-9)
-        for name, found in zip(FOLDERS, (figures, valid), strict=True):
-            self._writer(name).scalars(epoch, {f"epoch_{k}": v for k, v in found.items()})
-        if self.histogram_freq and epoch % self.histogram_freq == 0:
-            self._write_weights(epoch)
-        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
-            self._write_embeddings()
+        with self.writing(MISSING):
+            for name, found in zip(FOLDERS, (figures, valid), strict=True):
+                self._writer(name).scalars(epoch, {f"epoch_{k}": v for k, v in found.items()})
+            if self.histogram_freq and epoch % self.histogram_freq == 0:
+                self._write_weights(epoch)
+            if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+                self._write_embeddings()
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Write the figures of an evaluation, against the steps trained so far."""
         steps = self._iterations()
         if steps is not None:
             found = {f"evaluation_{k}_vs_iterations": v for k, v in (logs or {}).items()}
-            self._writer("validation").scalars(steps, found)
+            self._write_scalars("validation", steps, found)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Close the files."""
+        """Close the files, and write a profile that was to have more batches."""
+        self.on_failure()
         self._close()
+
+    def on_failure(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Write the profile as far as it has come."""
+        if self._profile is not None:
+            with self.writing(MISSING):
+                self._profile.end()
 
     # ------------------------------------------------------------ batches, where asked for
 
+    def _before_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if self._profile is not None:
+            with self.writing(MISSING):
+                self._profile.begin(self.batches + 1)
+
     def _after_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self.batches += 1
-        if self.batches % int(self.update_freq) == 0:
+        if self._profile is not None:
+            with self.writing(MISSING):
+                self._profile.end(self.batches)
+        if self.update_freq != "epoch" and self.batches % int(self.update_freq) == 0:
             found = {f"batch_{k}": v for k, v in (logs or {}).items()}
-            self._writer("train").scalars(self.batches, found)
+            self._write_scalars("train", self.batches, found)
 
     def _after_chunk(self, done: int, logs: Mapping[str, Any]) -> None:
         begun, before = self._mark
         self._mark = (time.perf_counter(), self.batches)
         pace = (self.batches - before) / max(self._mark[0] - begun, 1e-9)
-        self._writer("train").scalars(self.batches, {"batch_steps_per_second": pace})
+        self._write_scalars("train", self.batches, {"batch_steps_per_second": pace})
 
     # ------------------------------------------------------------ what is written
+
+    def _write_scalars(self, name: str, step: int, figures: Mapping[str, Any]) -> None:
+        with self.writing(MISSING):
+            self._writer(name).scalars(step, figures)
 
     def _writer(self, name: str) -> Events:
         """Made at the first use in a training, so that a resumed one has set `run` and `files`."""

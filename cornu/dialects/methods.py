@@ -20,7 +20,7 @@ from cornu.dialects.generations import GENERATIONS
 from cornu.dialects.method_rows import ROWS, SEQUENTIAL
 from cornu.dialects.patches import Patch, Unset
 from cornu.dialects.table import Arguments, Row, _positional, _speaking, _warn_once, told
-from cornu.dialects.working import with_workers
+from cornu.dialects.working import idle_workers, with_workers
 from cornu.errors import UsageTypeError, listed, suggestion
 from cornu.models import Model, Sequential
 from cornu.training.objective import Objective
@@ -120,7 +120,7 @@ class Spoken:
         found = with_workers(told(rows, given, known, generation, f"{self.name}()"), given)
         old = sorted({n for row in rows for n in row.names()} & kwargs.keys() - known)
         if old or self.gone:
-            self._tell(old, found)
+            self._tell(old, found, idle_workers(found, given))
         return found
 
     def _by_name(
@@ -145,7 +145,7 @@ class Spoken:
         yield from (row.positional for row in ordered[-1:] if row.apart)
         yield self.order
 
-    def _tell(self, old: Sequence[str], found: Arguments) -> None:
+    def _tell(self, old: Sequence[str], found: Arguments, more: str) -> None:
         """Warn of a spelling, once, with the call of today; data stand there by their names."""
         said = []
         for name in [n for n in self.order if n in found]:
@@ -156,7 +156,7 @@ class Spoken:
         also = ", with metrics=['accuracy'] in compile" if found.get("show_accuracy") else ""
         spelt = f"{self.name}({', '.join(old)})" if old else f"{self.name}()"
         today = f"model.{self.today.__name__}({', '.join(said)})"
-        _warn_once((self.name, *old), f"{spelt} is an old spelling. Today: {today}{also}")
+        _warn_once((self.name, *old), f"{spelt} is an old spelling. Today: {today}{also}{more}")
 
 
 def _defaults(rows: Sequence[Row], generation: str, given: Sequence[str]) -> Arguments:

@@ -6,7 +6,7 @@ from typing import Any
 from cornu.dialects.table import Arguments
 from cornu.training import feeds
 
-__all__ = ["Working", "with_workers"]
+__all__ = ["Working", "idle_workers", "with_workers"]
 
 SPELLINGS = {
     "max_q_size": "max_queue_size",
@@ -47,3 +47,16 @@ def with_workers(found: Arguments, given: Mapping[str, Any]) -> Arguments:
         else value
         for name, value in found.items()
     }
+
+
+def idle_workers(found: Arguments, given: Mapping[str, Any]) -> str:
+    """What is to be said where workers were asked for that have nothing to do; "" else."""
+    settings = {new: given[old] for old, new in SPELLINGS.items() if old in given}
+    several = settings.get("use_multiprocessing") or (settings.get("workers") or 1) > 1
+    data = found.get("x")
+    if not several or not hasattr(data, "__next__") or feeds.is_dataset(data):
+        return ""
+    return (
+        ". One thread reads a generator, so that its batches come once and in order: workers "
+        "change nothing. Those of a Sequence (PyDataset) are made by several"
+    )

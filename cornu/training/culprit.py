@@ -1,5 +1,6 @@
 """What made a training step give numbers that are not finite, in words. Slow, for errors alone."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from cornu import engine, graph, tree
 from cornu.errors import listed
 from cornu.layers import Layer
 from cornu.state import Frame
+from cornu.tensor import Node, Tensor
 from cornu.training.data import Part
 from cornu.training.step import Program
 from cornu.training.steps import Compiled, WholeStep
@@ -78,30 +80,48 @@ def _computed(program: Program, batch: Any) -> str:
 
 
 def _first_bad_layer(program: Program, batch: Any) -> str | None:
-    """The first layer or op of the graph whose result is not finite; None where all are."""
+    """The first layer or op of the graph, or of a model in it, whose result is not finite.
+
+    None where all are.
+    """
     model = program.model
     plan = model._graph.fed.plan if model._graph is not None else []
     tensors = [t for node in plan for t in tree.leaves(node.outputs)]
-    owners = [node.op for node in plan for _ in tree.leaves(node.outputs)]
     if not tensors:
         return None
+    inside = list(_opened(plan, ""))
+    owners: list[tuple[Any, str]] = []
     cells = [*program.trainable, *program.other]
 
     def fine(values: list, x: Any, now: list) -> list:
-        with Frame(dict(zip(cells, values, strict=True)), True, engine.fold(*now)):
+        with Frame(dict(zip(cells, values, strict=True)), True, engine.fold(*now)) as frame:
             given = zip(model.input_leaves(), tree.leaves(x), strict=True)
             feed = {t: engine.cast(value, t.dtype) for t, value in given}
-            results = graph.evaluate(tensors, feed, plan)
-            return [engine.np.isfinite(r).all() if _floats(r) else True for r in results]
+            graph.evaluate(tensors, feed, plan)
+            known = [
+                (frame.placed[id(t)][1], *where) for t, *where in inside if id(t) in frame.placed
+            ]
+            owners[:] = [(op, within) for _, op, within in known]
+            return [engine.np.isfinite(r).all() if _floats(r) else True for r, *_ in known]
 
     now = [program.key.value, program.clock.value]
     flags = engine.jit(fine)([cell.value for cell in cells], batch.x, now)
-    for flag, op in zip(flags, owners, strict=True):
+    for flag, (op, within) in zip(flags, owners, strict=True):
         if not flag:
             kind, name = type(op).__name__, getattr(op, "name", getattr(op, "__name__", op))
             what = f'layer "{name}" ({kind})' if isinstance(op, Layer) else f"{name}"
-            return f"the output of {what} is not finite, though its input is"
+            return f"the output of {what}{within} is not finite, though its input is"
     return None
+
+
+def _opened(plan: Iterable[Node], within: str) -> Iterator[tuple[Tensor, Any, str]]:
+    """Results in the order they are computed, with what makes them and the model that is in."""
+    for node in plan:
+        inner = getattr(node.op, "_graph", None)
+        if inner is not None and isinstance(node.op, Layer):
+            yield from _opened(inner.plan, f' of the model "{node.op.name}"')
+        for tensor in tree.leaves(node.outputs):
+            yield tensor, node.op, within
 
 
 def _is_bad(array: Any) -> bool:

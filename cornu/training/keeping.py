@@ -8,6 +8,7 @@ What the facts are is `run.py`'s to say; this is how plain data and arrays are l
 import hashlib
 import json
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
@@ -20,6 +21,7 @@ from cornu.errors import UsageError, shown, warn
 from cornu.saving.files import ModelFileError, opened, write_whole
 from cornu.saving.safetensors import stored_tensors, write_safetensors
 from cornu.saving.text import parse
+from cornu.training.holding import hold, let_go
 
 FILES = ("run-0.safetensors", "run-1.safetensors")
 FACTS = "facts"
@@ -55,6 +57,7 @@ class Folder:
                 "E-RESUME", f"resume is a folder to keep a run in; {self.path} is a file."
             )
         self.counter = 0
+        self._end: weakref.finalize | None = None
 
     def latest(self) -> dict[str, Any] | None:
         """The facts kept last, arrays included; None where nothing is kept.
@@ -81,9 +84,14 @@ class Folder:
         return latest
 
     def open(self) -> None:
-        """Make the folder, before there is anything to lose. Raises UsageError where that fails."""
+        """Make the folder and hold it, before there is anything to lose.
+
+        Raises UsageError where that fails, and where another process holds it.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.close()
+            self._end = weakref.finalize(self, let_go, hold(self.path))
             write_whole(self.path / TRIED, lambda file: None)
             (self.path / TRIED).unlink(missing_ok=True)
         except OSError as error:
@@ -108,8 +116,14 @@ class Folder:
         write_whole(self.path / FILES[(self.counter + 1) % 2], write)
         self.counter += 1
 
+    def close(self) -> None:
+        """Let other processes have the folder; that also happens when nobody has this object."""
+        if self._end is not None:
+            self._end()
+
     def clear(self) -> None:
         """Remove what is kept, and the folder if nothing else is in it."""
+        self.close()
         for name in FILES:
             (self.path / name).unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):
@@ -122,7 +136,14 @@ def _read(path: Path) -> dict[str, Any]:
         if FACTS not in stored:
             raise ModelFileError(path, None, "is no run that was kept.")
         told = parse(stored[FACTS].read().tobytes().decode())
-        facts = _decoded(told, lambda name: stored[name].read())
+
+        def array(name: str) -> np.ndarray:
+            if name not in stored:
+                reason = "is damaged: its facts name an array that is not there."
+                raise ModelFileError(path, name, reason, "E-FILE-DAMAGED")
+            return stored[name].read()
+
+        facts = _decoded(told, array)
     if facts.get("format") != FORMAT:
         reason = f"was kept by another version (form {shown(facts.get('format'))}, now {FORMAT})."
         raise ModelFileError(path, None, f"{reason} Go on with that version, or remove the file.")

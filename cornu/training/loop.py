@@ -1,6 +1,7 @@
 """fit, evaluate, predict, and single batches: what was said is looked at, and passes are run."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -44,6 +45,7 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     verbose = _verbosity(said["verbose"])
     size = getattr(train, "batch_size", None)
     callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps, size)
+    keeper = _keeper(callbacks, said["resume"])
     run = Run(
         model,
         program,
@@ -51,12 +53,17 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
         validation,
         callbacks,
         _guard(model, program, callbacks, said["on_nonfinite"]),
-        _keeper(callbacks, said["resume"]),
+        keeper,
         partial(_is_due, said["validation_freq"]),
     )
     if said["explain"]:
         print(run.explained())
-    return run.go(initial, epochs)
+    try:
+        with callbacks.undone():
+            return run.go(initial, epochs)
+    finally:
+        if keeper is not None:
+            keeper.folder.close()
 
 
 def _guard(model: Any, program: Program, callbacks: CallbackList, said: Any) -> Guard:
@@ -120,6 +127,11 @@ def _callbacks(
     return CallbackList(chosen, model=model, **facts)
 
 
+def _told(model: Any, given: Any, steps: int | None) -> CallbackList | None:
+    """Callbacks of an evaluation or a prediction; None where there are none."""
+    return _callbacks(model, given, 0, 1, steps) if given else None
+
+
 def _verbosity(said: Any) -> int:
     if said == "auto":
         return 1
@@ -137,11 +149,10 @@ def evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     sources.check_targets(model, source, "evaluate")
     program = program_for(model, source.first, train=False)
     verbose = _verbosity(said["verbose"])
-    callbacks = None
-    if said["callbacks"]:
-        callbacks = _callbacks(model, said["callbacks"], 0, 1, source.steps)
+    callbacks = _told(model, said["callbacks"], source.steps)
     bar = Bar(source.steps, verbose)
-    logs = judge(program, source, callbacks)
+    with nullcontext() if callbacks is None else callbacks.undone():
+        logs = judge(program, source, callbacks)
     bar.update(source.steps or 0, logs, last=True)
     return logs if said["return_dict"] else in_order(logs)
 
@@ -184,14 +195,34 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
     source = sources.for_predict(model, x, size, said["steps"])
     predictor = predictor_for(model)
     bar = Bar(source.steps, _verbosity(said["verbose"]))
-    callbacks = None
-    if said["callbacks"]:
-        callbacks = _callbacks(model, said["callbacks"], 0, 1, source.steps)
-        callbacks.tell("on_predict_begin", {})
-    elif isinstance(source, Arrays) and not model.mixes_rows:
+    callbacks = _told(model, said["callbacks"], source.steps)
+    if callbacks is None and isinstance(source, Arrays) and not model.mixes_rows:
         source.regroup()
+    with nullcontext() if callbacks is None else callbacks.undone():
+        collected = _collected(model, source, predictor, callbacks, bar, size)
+        joined = _joined(model, collected) if collected else _nothing(model, source)
+        if callbacks is not None:
+            callbacks.tell("on_predict_end", {})
+    plain = isinstance(x, np.ndarray) and x.dtype == np.float32 and isinstance(joined, np.ndarray)
+    if plain and len(collected) == 1 and not model.mixes_rows and not model.embedded_inputs(x):
+        predictor.checked.add((x.shape[1:], x.dtype))
+    bar.update(bar.done, last=True)
+    return joined
+
+
+def _collected(
+    model: Any,
+    source: Source,
+    predictor: Predictor,
+    callbacks: CallbackList | None,
+    bar: Bar,
+    size: int,
+) -> list:
+    """The outputs of every batch, with the number of its rows where they are not cut yet."""
     collected: list = []
     over = 0
+    if callbacks is not None:
+        callbacks.tell("on_predict_begin", {})
     for done, (batch, rows) in enumerate(source.padded(model.mixes_rows)):
         for callback in callbacks.on_predict_batches if callbacks else ():
             callback.on_predict_batch_begin(done, {})
@@ -204,22 +235,26 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
             callback.on_predict_batch_end(done, {"outputs": collected[-1][0]})
         over += rows
         bar.update(done + 1 if callbacks else -(-over // size))
-    joined = _joined(model, collected) if collected else _nothing(model, source)
-    plain = isinstance(x, np.ndarray) and x.dtype == np.float32 and isinstance(joined, np.ndarray)
-    if plain and len(collected) == 1 and not model.mixes_rows and not model.embedded_inputs(x):
-        predictor.checked.add((x.shape[1:], x.dtype))
-    if callbacks is not None:
-        callbacks.tell("on_predict_end", {})
-    bar.update(bar.done, last=True)
-    return joined
+    return collected
 
 
 def _settle(collected: list, place: int) -> None:
     """Bring a batch of outputs to the host, its own rows only."""
     outputs, rows = collected[place]
     if rows is not None:
-        host = tree.map_structure(lambda a: engine.numpy(a)[:rows], outputs)
+        host = tree.map_structure(lambda a: _rows_of(engine.numpy(a), rows), outputs)
         collected[place] = (host, None)
+
+
+def _rows_of(outputs: np.ndarray, rows: int) -> np.ndarray:
+    if not outputs.ndim:
+        raise UsageError(
+            "E-PREDICT-SCALAR",
+            "predict gives an output for each sample, and an output of this model is a single "
+            "number for the whole batch. Call model(x) for it, or keep the first axis, as in "
+            "ops.mean(t, axis=-1).",
+        )
+    return outputs[:rows]
 
 
 def _joined(model: Any, collected: list) -> Any:
@@ -235,7 +270,7 @@ def _joined(model: Any, collected: list) -> Any:
 def _nothing(model: Any, source: Source) -> Any:
     """The outputs for no samples: arrays of shape (0, ...)."""
     specs = model.output_specs(source.first)
-    known = model._graph.outputs if model._graph is not None else model._kept["outputs"]
+    known = model._graph.answers if model._graph is not None else model._kept["outputs"]
     empty = [np.zeros((0, *(d or 0 for d in t.shape[1:])), t.dtype) for t in specs]
     return tree.fill(known, empty)
 

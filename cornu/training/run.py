@@ -145,7 +145,9 @@ class Run:
         if logs and not ended_before:  # after no epoch there are no averages to take over
             model.optimizer.finalize_variable_values(self.program.trainable)
         callbacks.tell("on_train_end", logs)
-        self._end(logs)
+        with Interrupts(self.keeper is not None) as interrupts:
+            self._end(logs)
+            interrupts.follow(self._way_on)
         return history
 
     # ---------------------------------------------------------------- epochs

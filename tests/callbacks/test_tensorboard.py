@@ -261,9 +261,32 @@ def test_wrong_frequencies(tmp_path, said):
         TensorBoard(tmp_path, **said)
 
 
-def test_a_profile_is_not_written_and_that_is_said(tmp_path):
-    with pytest.warns(UserWarning, match="no profile"):
-        TensorBoard(tmp_path, profile_batch=2)
+@pytest.mark.parametrize("batches", [2, (2, 3), "2,9"])
+def test_a_profile_of_some_batches(batches, model, tmp_path):
+    with pytest.warns(UserWarning, match="shows none without its plugin: pip install xprof"):
+        board = TensorBoard(tmp_path, profile_batch=batches)
+    model.fit(WORDS, KINDS, batch_size=2, verbose=0, callbacks=[board])
+    found = list((tmp_path / "train" / "plugins" / "profile").glob("*/*.xplane.pb"))
+    assert len(found) == 1 and found[0].stat().st_size > 1000
+
+
+def test_a_profile_is_ended_when_training_fails(model, tmp_path):
+    class Fails(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise ValueError("mine")
+
+    for _ in range(2):  # the second one could not begin, had the first one not ended
+        with pytest.warns(UserWarning, match="plugin") as said:
+            board = TensorBoard(tmp_path, profile_batch=(1, 9))
+            with pytest.raises(ValueError, match="mine"):
+                model.fit(WORDS, KINDS, verbose=0, callbacks=[board, Fails()])
+        assert len(said) == 1
+
+
+@pytest.mark.parametrize("batches", [-1, (3, 2), "x", (1, 2, 3), 1.5j])
+def test_batches_that_are_none(batches, tmp_path):
+    with pytest.raises(ValueError, match="profile_batch must be the number of a batch"):
+        TensorBoard(tmp_path, profile_batch=batches)
 
 
 def test_a_model_of_python_code_has_no_graph(tmp_path, read):

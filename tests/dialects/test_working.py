@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from cornu.dialects import method_rows, spellings
-from cornu.dialects.working import Working, with_workers
+from cornu.dialects.working import Working, idle_workers, with_workers
 from cornu.training import workers
 from training.reference import X, Y, linear
 from training.worked import Worked
@@ -51,6 +51,14 @@ def test_workers_are_those_that_the_call_asks_for(pools):
     assert pools[3:] == [(2, 4, False)]
     assert model.predict_generator(data, workers=2, max_queue_size=7).shape == (20, 1)
     assert pools[4:] == [(2, 7, False)]
+
+
+@pytest.mark.parametrize("asked", [{"workers": 2}, {"pickle_safe": True}])
+def test_a_generator_is_told_that_one_thread_reads_it(asked):
+    found = {"x": iter([(X, Y)])}
+    assert "One thread reads a generator" in idle_workers(found, asked)
+    assert idle_workers(found, {"workers": 1, "max_queue_size": 3}) == ""
+    assert idle_workers({"x": X}, asked) == idle_workers({"x": Batches(1)}, asked) == ""
 
 
 def test_generators_and_arrays_stay_as_they_are():
