@@ -168,6 +168,10 @@ class Engine(Protocol):
         """`x` with a block replaced."""
         ...
 
+    def rows(self, x: Array, where: Array) -> Array:
+        """Rows of `x` by their numbers, int32 of shape (n,); one that is too large is the last."""
+        ...
+
     def put_at(self, x: Array, indices: Array, values: Array, add: bool = False) -> Array:
         """`x` with rows `indices` of its first axis replaced, or added to."""
         ...

@@ -275,6 +275,18 @@ def put_slice(x: Any, update: Any, starts: Sequence) -> Any:
     return lax.dynamic_update_slice(x, update, tuple(starts))
 
 
+def rows(x: Any, where: Any) -> Any:
+    """Rows of `x` by their numbers.
+
+    XLA's loop looks at every number by itself: it takes a third of a small network's step.
+    """
+    plain = jax.default_backend() != "cpu" or jax.device_count() > 1
+    if plain or not len(x) or where.dtype != "int32" or not native.available("cornu_rows"):
+        return np.take(x, where, axis=0, mode="clip")
+    made = jax.ShapeDtypeStruct((len(where), *x.shape[1:]), x.dtype)
+    return native.call("cornu_rows", made, x, where)
+
+
 def put_at(x: Any, indices: Any, values: Any, add: bool = False) -> Any:
     """`x` with rows `indices` of its first axis replaced, or added to."""
     rows = np.asarray(x).at[indices]

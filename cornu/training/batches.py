@@ -33,7 +33,7 @@ class Batch(NamedTuple):
                 lambda a: engine.slice(a, (first, *[0] * (a.ndim - 1)), (rows, *a.shape[1:]))
             )
         where = engine.slice(order, (first,), (rows,))
-        return self.map(lambda a: engine.np.take(a, where, axis=0, mode="clip"))
+        return self.map(lambda a: engine.rows(a, where))
 
 
 class Part(NamedTuple):

@@ -48,6 +48,10 @@ def _put_slice(x: np.ndarray, update: np.ndarray, starts: tuple) -> np.ndarray:
     return x
 
 
+def _rows(x: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.stack([x[min(max(i, 0), len(x) - 1)] for i in where])
+
+
 def _put_at(x: np.ndarray, indices: np.ndarray, values: np.ndarray, add: bool = False) -> Any:
     x = x.copy()
     for i, value in zip(indices, values, strict=True):
@@ -156,6 +160,8 @@ ROWS = (
     Row("logsumexp", (np.array([[1e4, 1e4], [-1e4, -1e4]], "float32"), -1), _logsumexp),
     Row("slice", (some(4, 5), (1, 2), (2, 3)), _slice, (0,)),
     Row("put_slice", (some(4, 5), some(2, 3), (1, 2)), _put_slice, (0, 1)),
+    Row("rows", (some(4, 2), np.array([2, 0, 3, 9, -1], "int32")), _rows),
+    Row("rows", (some(4, 2), np.array([2, 0])), _rows),
     Row("put_at", (some(4, 2), np.array([2, 0]), some(2, 2)), _put_at, (0, 2)),
     Row("put_at", (some(4, 2), np.array([2, 0, 2]), some(3, 2), True), _put_at, (0, 2)),
     Row("segment_sum", (some(5, 2), np.array([0, 2, 0, 3, 2]), 4), _segment_sum, (0,)),
