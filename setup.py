@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 
 SOURCES = Path("cornu/engine/native/src")
 ONEDNN = ("onednn-devel-cpu-gomp", "onednn-cpu-gomp")
+HEADER, LIBRARY = "include/dnnl.hpp", "lib/libdnnl.so"
 
 
 def xla_headers() -> Path | None:
@@ -24,14 +25,15 @@ def xla_headers() -> Path | None:
 
 
 def onednn_files() -> dict[str, Path]:
-    """Files of oneDNN's packages by their names."""
+    """Files of oneDNN's packages by their folder and name: `include/dnnl.hpp`."""
     found = {}
     for name in ONEDNN:
         try:
             files = metadata.distribution(name).files or []
         except metadata.PackageNotFoundError:
             continue
-        found |= {f.name: Path(str(f.locate())).resolve() for f in files}
+        paths = [Path(str(f.locate())).resolve() for f in files]
+        found |= {f"{path.parent.name}/{path.name}": path for path in paths}
     return found
 
 
@@ -40,7 +42,7 @@ def kernels() -> list[Extension]:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return []
     xla, onednn = xla_headers(), onednn_files()
-    if xla is None or not {"dnnl.hpp", "libdnnl.so"} <= onednn.keys():
+    if xla is None or not {HEADER, LIBRARY} <= onednn.keys():
         missing = "jaxlib's headers" if xla is None else " and ".join(ONEDNN)
         print(f"cornu: native kernels are left out, {missing} not found", file=sys.stderr)
         return []
@@ -49,12 +51,12 @@ def kernels() -> list[Extension]:
             "cornu.engine.native._kernels",
             sources=sorted(map(str, SOURCES.glob("*.cc"))),
             depends=sorted(map(str, SOURCES.glob("*.h"))),
-            library_dirs=[str(onednn["libdnnl.so"].parent)],
+            library_dirs=[str(onednn[LIBRARY].parent)],
             libraries=["dnnl"],
             language="c++",
             extra_compile_args=[
                 *"-std=c++17 -O3 -fopenmp -fvisibility=hidden -Wall -g0".split(),
-                *("-isystem", str(xla), "-isystem", str(onednn["dnnl.hpp"].parent)),
+                *("-isystem", str(xla), "-isystem", str(onednn[HEADER].parent)),
             ],
             extra_link_args=["-fopenmp", "-Wl,--no-undefined"],
             py_limited_api=True,  # no Python inside: one file serves every version

@@ -53,6 +53,7 @@ def _warm_up() -> None:
     cast = engine.array([1.0, 2.0], "bfloat16")
     repr(engine.cast(cast + 1, "float32"))
     engine.devices()
+    engine.native_kernels()
     for name in ("jax.scipy.linalg", "jax.scipy.signal", "jax.scipy.special", "yaml", MULTIHOST):
         importlib.import_module(name)
     for name in ("ascii", "latin-1", "utf-16", "utf-8"):

@@ -1,6 +1,9 @@
 """What happens where there are no native kernels: everything works, and one line says why."""
 
+import importlib.util
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +181,15 @@ for n in [*range(3, 560), 3, 4]:
 @pytest.mark.slow
 def test_more_geometries_than_are_remembered():
     subprocess.run([sys.executable, "-c", MANY], check=True, cwd=ROOT, timeout=280)
+
+
+def test_they_are_there_where_they_can_be_built():
+    """A set-up that leaves them out in silence would be slow and green."""
+    could = (
+        sys.platform == "linux"
+        and platform.machine() == "x86_64"
+        and shutil.which("g++") is not None
+        and importlib.util.find_spec("jaxlib") is not None
+        and os.environ.get("CORNU_NATIVE") != "0"
+    )
+    assert not could or engine.native_kernels().startswith("oneDNN"), engine.native_kernels()

@@ -77,6 +77,7 @@ def _loaded(path: Path) -> Loaded:
             del os.environ[name]
     library.cornu_handlers.restype = ctypes.c_char_p
     library.cornu_description.restype = ctypes.c_char_p
+    library.cornu_conv_by.restype = ctypes.c_char_p
     library.cornu_handler.restype = ctypes.c_void_p
     names = library.cornu_handlers().decode().split()
     for name in names:
@@ -119,7 +120,6 @@ def keep_memory() -> None:
 def ask(name: str, which: int, numbers: Sequence[int]) -> str:
     """What a function of the library says to a number and an array of them."""
     function = getattr(load().library, name)
-    function.restype = ctypes.c_char_p
     return function(which, (ctypes.c_int64 * len(numbers))(*numbers)).decode()
 
 
