@@ -38,8 +38,10 @@ def custom_object(name: str) -> Any:
     for known in (scoped, custom_names):
         if name in known:
             return known[name]
-    short = {n.split(">")[-1]: v for n, v in custom_names.items()}
-    return scoped.get(name.split(">")[-1], short.get(name))
+    if scoped and (found := scoped.get(name.rpartition(">")[-1])) is not None:
+        return found
+    ending = f">{name}"
+    return next((v for n, v in reversed(custom_names.items()) if n.endswith(ending)), None)
 
 
 def custom_object_scope(*objects: Mapping[str, Any]) -> AbstractContextManager:
