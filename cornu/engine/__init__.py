@@ -201,8 +201,13 @@ class Engine(Protocol):
         padding: Any,
         dilation: Sequence[int],
         groups: int,
+        bias: Array | None = None,
+        relu: bool = False,
     ) -> Array:
-        """Convolution of any rank. `padding`: "SAME", "VALID" or pairs per axis."""
+        """Convolution of any rank, plus `bias`, then relu where asked: one kernel where one fits.
+
+        `padding`: "SAME", "VALID" or pairs per axis; `bias`: (filters,).
+        """
         ...
 
     def conv_transpose(
@@ -212,6 +217,8 @@ class Engine(Protocol):
         strides: Sequence[int],
         padding: Sequence[tuple[int, int]],
         dilation: Sequence[int],
+        bias: Array | None = None,
+        relu: bool = False,
     ) -> Array:
         """The adjoint of `conv`. `kernel`: `(*window, filters, channels)`; explicit padding."""
         ...
@@ -247,6 +254,22 @@ class Engine(Protocol):
 
         `plain((x, weights, states), mask)` computes the same: outputs of all steps where wanted,
         and last states. x: (time, rows, features); weights: kernel, recurrent kernel, bias or None.
+        """
+        ...
+
+    def normalized(
+        self, x: Array, scale: Array, offset: Array, axis: int, epsilon: float
+    ) -> tuple[Array, Array, Array]:
+        """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, and the mean and variance.
+
+        All four are vectors along `axis`; mean and variance are taken over the other axes.
+        """
+        ...
+
+    def adam(self, p: Array, m: Array, v: Array, g: Array, rates: tuple) -> tuple | None:
+        """`optimizers.Adam`'s new parameter and moments by one kernel, or None where none fits.
+
+        `rates`: alpha, 1 - beta_1, 1 - beta_2 and epsilon, arrays of no axis.
         """
         ...
 

@@ -17,10 +17,11 @@ from jax import lax
 from jax.core import Tracer
 
 from cornu import settings
-from cornu.engine import Spec, native
+from cornu.engine import Spec, jax_normalization, memory, native
 from cornu.engine import jax_windows as windows
 from cornu.engine.compiled import swept
 from cornu.engine.native import recurrent as native_recurrent
+from cornu.engine.native import update as native_update
 
 name = "jax"
 
@@ -68,7 +69,7 @@ def _keep_compiled_programs() -> None:
 # 20-64-64-10 MLP takes 14 us so and 92 us otherwise (2 cores), and chunks need no queue.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 settings.listen(_follow)
-native.keep_memory()
+memory.settle()
 _keep_compiled_programs()
 
 # ---------------------------------------------------------------- arrays
@@ -186,7 +187,7 @@ def traits(fn: Callable, *specs: Any) -> set[str]:
     return found - {None}
 
 
-CONVOLUTIONS = ("cornu_conv_forward", "cornu_conv_data", "cornu_conv_weights")
+CONVOLUTIONS = tuple(f"cornu_conv_{way}" for way in ("forward", "fused", "data", "weights"))
 
 
 def _is_jaxpr(x: Any) -> bool:
@@ -339,6 +340,8 @@ def attention(query: Any, key: Any, value: Any, mask: Any, scale: Any, causal: b
 
 
 recurrent = native_recurrent.layer
+adam = native_update.adam
+normalized = jax_normalization.normalized
 erf = jax.scipy.special.erf
 sigmoid = lax.logistic
 erfc = jax.scipy.special.erfc

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as np
 from jax import lax
 
-from cornu.engine.native import convolution, pooling
+from cornu.engine.native import convolution, fused, pooling
 
 
 def _pairs(padding: Any, space: Sequence[int], windows: Sequence[int], steps: Sequence[int]) -> Any:
@@ -29,17 +29,29 @@ def conv(
     padding: Any,
     dilation: Sequence[int],
     groups: int,
+    bias: Any = None,
+    relu: bool = False,
 ) -> Any:
-    """Convolution of any rank, channels last."""
+    """Convolution of any rank, channels last, with a bias and relu where asked."""
     x, kernel = np.asarray(x), np.asarray(kernel)
     windows = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape, strict=False)]
     pairs = _pairs(padding, x.shape[1:-1], windows, strides)
     how = convolution.How(tuple(strides), pairs, tuple(dilation), groups)
     if convolution.takes(x, kernel, how):
-        return convolution.forward(x, kernel, how)
+        if bias is not None and fused.takes(x, kernel, bias):
+            return fused.fused(x, kernel, np.asarray(bias), how, relu)
+        return _finished(convolution.forward(x, kernel, how), bias, relu)
     if _mixes_channels_only(kernel, how):
-        return _product(x, kernel, how)
-    return convolution.plain(x, kernel, how)
+        return _finished(_product(x, kernel, how), bias, relu)
+    return _finished(convolution.plain(x, kernel, how), bias, relu)
+
+
+def _finished(y: Any, bias: Any, relu: bool) -> Any:
+    """`y` plus bias, and relu, where asked."""
+    if bias is not None and relu and fused.finishes(y, bias):
+        return fused.finished(y, bias)
+    y = y if bias is None else y + bias
+    return fused.cut(y, y) if relu else y
 
 
 def _mixes_channels_only(kernel: Any, how: convolution.How) -> bool:
@@ -66,8 +78,10 @@ def conv_transpose(
     strides: Sequence[int],
     padding: Sequence[tuple[int, int]],
     dilation: Sequence[int],
+    bias: Any = None,
+    relu: bool = False,
 ) -> Any:
-    """The adjoint of `conv` with explicit padding."""
+    """The adjoint of `conv` with explicit padding, with a bias and relu where asked."""
     x, kernel = np.asarray(x), np.asarray(kernel)
     space, back = [], []
     for n, k, s, d, (low, high) in zip(
@@ -81,8 +95,8 @@ def conv_transpose(
     shape = (x.shape[0], *space, kernel.shape[-2])
     made = jax.ShapeDtypeStruct(shape, x.dtype)
     if min(shape) > 0 and convolution.takes(made, kernel, how):
-        return convolution.data(x, kernel, how, shape)
-    return lax.conv_transpose(
+        return _finished(convolution.data(x, kernel, how, shape), bias, relu)
+    y = lax.conv_transpose(
         x,
         kernel,
         tuple(strides),
@@ -91,6 +105,7 @@ def conv_transpose(
         dimension_numbers=convolution.channels_last(x.ndim),
         transpose_kernel=True,
     )
+    return _finished(y, bias, relu)
 
 
 def pool(x: Any, mode: str, size: Sequence[int], strides: Sequence[int], padding: str) -> Any:

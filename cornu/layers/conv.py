@@ -4,9 +4,10 @@ One rank-generic class says what a convolution is; the ranks name themselves. Tr
 `conv_transpose`, depthwise and separable ones in `conv_depthwise`.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from cornu import ops
+from cornu import activations, ops
 from cornu.errors import UsageError
 from cornu.fields import (
     Activation,
@@ -86,6 +87,17 @@ class Windowed(Layer):
             spread = [d * (k - 1) + 1 for k, d in zip(sizes, dilation, strict=True)]
             check_window(self, spread, shape, self.data_format)
 
+    def finished(self, convolve: Callable, *arguments: Any) -> Any:
+        """`convolve(*arguments)`, an op, with bias and activation: by the op where it knows both.
+
+        One kernel then does all of it, forward and back.
+        """
+        if type(self).finish is not Windowed.finish:
+            return self.finish(convolve(*arguments))
+        relu = self.activation is activations.relu
+        y = convolve(*arguments, bias=self.bias, relu=relu)
+        return y if relu else self.activation(y)
+
     def finish(self, y: Any) -> Any:
         """Add the bias along the axis of channels, and apply the activation."""
         if self.bias is not None:
@@ -141,7 +153,7 @@ class _Conv(Windowed):
     def call(self, x: Any) -> Any:
         self.check_fits(x.shape)
         how = (self.strides, self.padding, self.data_format, self.dilation_rate)
-        return self.finish(ops.conv(x, self.kernel, *how))
+        return self.finished(ops.conv, x, self.kernel, *how)
 
 
 class Conv1D(_Conv):

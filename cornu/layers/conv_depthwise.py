@@ -51,7 +51,7 @@ class _DepthwiseConv(Windowed):
     def call(self, x: Any) -> Any:
         self.check_fits(x.shape)
         how = (self.strides, self.padding, self.data_format, self.dilation_rate)
-        return self.finish(ops.depthwise_conv(x, self.kernel, *how))
+        return self.finished(ops.depthwise_conv, x, self.kernel, *how)
 
 
 class DepthwiseConv1D(_DepthwiseConv):
@@ -132,7 +132,7 @@ class _SeparableConv(Windowed):
         self.check_fits(x.shape)
         kernels = (self.depthwise_kernel, self.pointwise_kernel)
         how = (self.strides, self.padding, self.data_format, self.dilation_rate)
-        return self.finish(ops.separable_conv(x, *kernels, *how))
+        return self.finished(ops.separable_conv, x, *kernels, *how)
 
 
 class SeparableConv1D(_SeparableConv):

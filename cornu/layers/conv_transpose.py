@@ -58,7 +58,8 @@ class _ConvTranspose(Windowed):
         self.bias = self.weight("bias", (self.filters,)) if self.use_bias else None
 
     def call(self, x: Any) -> Any:
-        y = ops.conv_transpose(
+        return self.finished(
+            ops.conv_transpose,
             x,
             self.kernel,
             self.strides,
@@ -67,7 +68,6 @@ class _ConvTranspose(Windowed):
             self.data_format,
             self.dilation_rate,
         )
-        return self.finish(y)
 
 
 class Conv1DTranspose(_ConvTranspose):

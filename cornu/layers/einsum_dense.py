@@ -1,5 +1,6 @@
 """The fully connected layer with axes named by an equation."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -190,8 +191,21 @@ class EinsumDense(LowRank):
         )
 
     def call(self, x: Any) -> Any:
-        y = ops.einsum(re.sub(r"\s", "", self.equation), x, self.whole())
+        y = self._product(x, self.whole())
         return self.activation(y if self.bias is None else y + self.bias)
+
+    def _product(self, x: Any, kernel: Any) -> Any:
+        """The sum of products; as one product of matrices where axes are in order for that."""
+        names, of_kernel, outputs, ellipsis = self._parts
+        shared = len(names) + len(of_kernel) - len(outputs) >> 1
+        before = len(names) - shared
+        in_order = names[before:] == of_kernel[:shared]
+        if ellipsis or not shared or not in_order or outputs != names[:before] + of_kernel[shared:]:
+            return ops.einsum(re.sub(r"\s", "", self.equation), x, kernel)
+        size = math.prod(kernel.shape[:shared])
+        rows = ops.reshape(x, (math.prod(x.shape[:before]), size))
+        made = ops.matmul(rows, ops.reshape(kernel, (size, math.prod(kernel.shape[shared:]))))
+        return ops.reshape(made, (*x.shape[:before], *kernel.shape[shared:]))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor arguments as plain data; adapters only where there are some."""

@@ -144,11 +144,12 @@ class BatchNormalization(_Normalizing):
         if not (training and self.trainable):
             mean, variance = self.moving_mean.value, self.moving_variance.value
         else:
+            if mask is None and not self.renorm:
+                return self._normalized(wide, axis)
             mean, variance = self._batch_moments(wide, axis, mask)
             if self.renorm:
                 return self._renormalized(wide, mean, variance, along)
-            self._follow(self.moving_mean, mean, self.momentum)
-            self._follow(self.moving_variance, variance, self.momentum)
+            self._follow_both(mean, variance)
         return self.finish(wide, ops.reshape(mean, along), ops.reshape(variance, along), along)
 
     def _batch_moments(self, x: Any, axis: int, mask: Any) -> tuple[Any, Any]:
@@ -156,6 +157,18 @@ class BatchNormalization(_Normalizing):
         if mask is not None:
             mask = ops.reshape(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim)))
         return ops.moments(x, others, mask=mask)
+
+    def _normalized(self, x: Any, axis: int) -> Any:
+        """By the statistics of the whole batch, as most training does it."""
+        scale = engine.np.ones(x.shape[axis], x.dtype) if self.gamma is None else self.gamma
+        offset = engine.np.zeros(x.shape[axis], x.dtype) if self.beta is None else self.beta
+        y, mean, variance = ops.batch_normalized(x, scale, offset, axis, self.epsilon)
+        self._follow_both(mean, variance)
+        return engine.cast(y, self.compute_dtype)
+
+    def _follow_both(self, mean: Any, variance: Any) -> None:
+        self._follow(self.moving_mean, mean, self.momentum)
+        self._follow(self.moving_variance, variance, self.momentum)
 
     @staticmethod
     def _follow(average: Any, now: Any, momentum: float) -> None:

@@ -116,13 +116,18 @@ def scores(
     np = engine.np
     dtype = str(np.promote_types(query.dtype, "float32"))
     (batch, time, heads, depth), (_, size, shared, _) = query.shape, key.shape
+    first = str(query.dtype) == dtype  # not of 16 bits, which the factor would round
+    if first:  # the query is smaller than the scores, for which XLA's CPU fills an array of `scale`
+        query = query * engine.cast(scale, dtype)
     if heads == shared:
-        logits = np.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=dtype)
+        query, key = np.swapaxes(query, 1, 2), np.swapaxes(key, 1, 2)  # see `mix`
+        logits = np.einsum("bnth,bnsh->bnts", query, key, preferred_element_type=dtype)
     else:
         grouped = np.reshape(query, (batch, time, shared, heads // shared, depth))
         logits = np.einsum("btngh,bsnh->bngts", grouped, key, preferred_element_type=dtype)
         logits = np.reshape(logits, (batch, heads, time, size))
-    logits = logits * engine.cast(scale, dtype)
+    if not first:
+        logits = logits * engine.cast(scale, dtype)
     if soft_cap is not None:
         logits = np.tanh(logits / soft_cap) * soft_cap
     if bias is not None:
@@ -144,7 +149,11 @@ def mix(weights: Any, value: Any, wide: bool = False) -> Any:
     dtype = str(np.promote_types(value.dtype, "float32")) if wide else str(value.dtype)
     (batch, heads, time, size), shared = weights.shape, value.shape[2]
     if heads == shared:
-        return np.einsum("bnts,bsnh->btnh", weights, value, preferred_element_type=dtype)
+        # Heads first for all of it: XLA's CPU then copies each array once, forward and back, where
+        # an equation with heads in the middle makes it turn some of them twice.
+        value = np.swapaxes(value, 1, 2)
+        mixed = np.einsum("bnts,bnsh->bnth", weights, value, preferred_element_type=dtype)
+        return np.swapaxes(mixed, 1, 2)
     grouped = np.reshape(weights, (batch, shared, heads // shared, time, size))
     mixed = np.einsum("bngts,bsnh->btngh", grouped, value, preferred_element_type=dtype)
     return np.reshape(mixed, (batch, time, heads, value.shape[3]))

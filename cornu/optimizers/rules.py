@@ -150,6 +150,11 @@ class Adam(Optimizer):
         at.alpha = at.learning_rate * root / unbias(at.beta_1, at.step)
 
     def rule(self, p: Any, g: Any, slots: Slots, at: SimpleNamespace) -> tuple[Any, Slots]:
+        if not self.amsgrad:
+            rates = (at.alpha, at.rest_1, at.rest_2, at.epsilon)
+            found = engine.adam(p, slots["momentum"], slots["velocity"], g, rates)
+            if found is not None:
+                return found[0], {"momentum": found[1], "velocity": found[2]}
         m, v = moments(g, slots, at)
         new = {"momentum": m, "velocity": v}
         if self.amsgrad:

@@ -145,12 +145,17 @@ def _first(result: Any) -> Any:
 
 
 def check_symbolic(
-    fn: Callable, reference: Callable, args: Sequence, unknown: dict[int, Sequence[int]]
+    fn: Callable,
+    reference: Callable,
+    args: Sequence,
+    unknown: dict[int, Sequence[int]],
+    compiled: bool = False,
 ) -> None:
     """`fn` given Tensors infers what it then computes.
 
     `unknown` says which axes of which arguments have no known size. An output size must be None
-    exactly where the reference's changes when those axes are made longer.
+    exactly where the reference's changes when those axes are made longer. `compiled` computes the
+    graph, and `fn` itself, as one program instead of op by op.
     """
     args = list(args)
     symbolic = {i: _tensor(args[i], axes) for i, axes in unknown.items()}
@@ -162,7 +167,14 @@ def check_symbolic(
     for tensor, one, other in zip(inferred, few, many, strict=True):
         pairs = zip(np.shape(one), np.shape(other), strict=True)
         assert tensor.shape == tuple(a if a == b else None for a, b in pairs)
-    computed = tree.leaves(graph.evaluate(outputs, {t: args[i] for i, t in symbolic.items()}))
+
+    def run(*args: Any) -> tuple:
+        found = graph.evaluate(outputs, {t: args[i] for i, t in symbolic.items()})
+        return found, fn(*args) if compiled else found
+
+    found, same = (engine.jit(run) if compiled else run)(*args)
+    computed = tree.leaves(found)
+    assert_close(same, few, rtol=2e-5, atol=2e-5)
     assert_close(computed, few, rtol=2e-5, atol=2e-5)
     assert [t.dtype for t in inferred] == [state.dtype_name(x) for x in computed]
 

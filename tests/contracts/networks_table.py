@@ -132,6 +132,15 @@ def _batch_normalization(
     return np.moveaxis(y + (0 if offset is None else offset), -1, axis)
 
 
+def _batch_normalized(
+    x: np.ndarray, scale: Any, offset: Any, axis: int, epsilon: float = 1e-3
+) -> tuple:
+    others = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
+    mean, variance = x.mean(others), x.var(others)
+    y = _batch_normalization(x, mean, variance, axis, offset, scale, epsilon)
+    return y, mean, variance
+
+
 def _normalized(x: Any, axis: int = -1, order: float = 2, epsilon: float = 1e-7) -> Any:
     norm = (np.abs(x) ** order).sum(axis, keepdims=True) ** (1 / order)
     return x / np.maximum(norm, epsilon)
@@ -205,6 +214,10 @@ NN = [
     plain("batch_normalization",
            (some(3, 2, 4), some(2), between(0.1, 2, 2), 1, some(2), some(2), 1e-2),
            _batch_normalization, wrt=(0, 1, 2, 4, 5)),
+    plain("batch_normalized", (some(3, 2, 4), some(4), some(4), -1), _batch_normalized,
+           wrt=(0, 1, 2)),
+    plain("batch_normalized", (some(3, 2, 4), some(2), some(2), 1, 1e-2), _batch_normalized,
+           wrt=(0, 1, 2)),
     plain("normalize", (some(3, 4),), _normalized, wrt=(0,), whole="float32"),
     plain("normalize", (some(3, 4), 0, 3), _normalized, wrt=(0,), unknown={0: (1,)}),
     plain("normalize", (np.zeros((2, 3), "float32"),), lambda x: x),

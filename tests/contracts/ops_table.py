@@ -254,6 +254,8 @@ MATH = [
     plain("matmul", (some(2, 3, 4), some(2, 4, 2)), np.matmul, wrt=(0, 1),
            unknown={0: (0, 1), 1: (0,)}),
     plain("matmul", (some(2, 3, 4), some(4)), np.matmul, wrt=(0, 1)),
+    plain("matmul", (some(2, 3, 4), some(4, 2)), np.matmul, wrt=(0, 1), whole="int32",
+          unknown={0: (0, 1)}),
     plain("dot", (some(3, 4), some(4, 2)), np.dot, wrt=(0, 1), whole="int32"),
     plain("dot", (some(3, 4), some(2, 4, 5)), np.dot, wrt=(0, 1)),
     plain("tensordot", (some(3, 4, 2), some(4, 2, 5)), np.tensordot, wrt=(0, 1)),

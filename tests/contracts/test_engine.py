@@ -107,6 +107,31 @@ def test_recurrent():
     assert_close(found, (wanted[None], (wanted,)), rtol=1e-5, atol=1e-6)
 
 
+def test_adam():
+    """A kernel computes what the paper says; where there is none it is None."""
+    p, m, v, g = (some(1 << 15) for _ in range(4))
+    rates = (0.01, 0.1, 0.001, 1e-7)
+    found = engine.adam(
+        *[engine.array(x) for x in (p, m, v * v, g)],
+        tuple(engine.array(r, "float32") for r in rates),
+    )
+    if found is None:
+        return
+    p, m, v, g = (np.asarray(x, "float64") for x in (p, m, v, g))
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v * v + 0.001 * g * g
+    assert_close(found, (p - 0.01 * m / (np.sqrt(v) + 1e-7), m, v), rtol=1e-5, atol=1e-6)
+
+
+def test_normalized():
+    x, scale, offset = some(4, 3, 5), some(3), some(3)
+    found = engine.normalized(*map(engine.array, (x, scale, offset)), 1, 0.01)
+    wide = x.astype("float64")
+    mean, variance = wide.mean((0, 2)), wide.var((0, 2))
+    along = [v[:, None] for v in (mean, variance, scale, offset)]
+    wanted = (wide - along[0]) / np.sqrt(along[1] + 0.01) * along[2] + along[3]
+    assert_close(found, (wanted, mean, variance), rtol=1e-5, atol=1e-6)
+
+
 def test_pool_of_whole_numbers():
     x = np.array([[-5, -3, -9, -1]], "int32")[..., None]
     assert np.ravel(engine.pool(x, "max", (2,), (2,), "VALID")).tolist() == [-3, -1]

@@ -8,7 +8,6 @@ for the first time. Where it is missing, or anything about it is wrong, `availab
 import ctypes
 import functools
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from importlib import metadata
@@ -95,26 +94,9 @@ def _onednn() -> str:
     return next((str(f.locate()) for f in files if f.name == "libdnnl.so.3"), "libdnnl.so.3")
 
 
-MALLOC = ("GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # `mallopt`'s names for them
-
-
-def keep_memory() -> None:
-    """Have glibc keep the memory of one step for the next, unless the user has tuned it.
-
-    XLA asks for its working memory anew at every call, and glibc gives what is large back to the
-    system: a step of the MNIST CNN (batch 128) touches 74 MB of new pages, which takes the system
-    30 of 140 CPU ms. Kept are up to a quarter of the memory there is, 2 GB at most.
-    """
-    if sys.platform != "linux" or any(name in os.environ for name in MALLOC):
-        return
-    try:
-        tune = ctypes.CDLL(None).mallopt
-    except AttributeError:
-        return  # another C library
-    most = min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4, 2**31 - 1)
-    for what in (MMAP_THRESHOLD, TRIM_THRESHOLD):
-        tune(what, most)
+def of_the_c_library(name: str) -> Any:
+    """A function of the C library that this process runs on, or None."""
+    return getattr(ctypes.CDLL(None), name, None)
 
 
 def ask(name: str, which: int, numbers: Sequence[int]) -> str:

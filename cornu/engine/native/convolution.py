@@ -2,9 +2,10 @@
 
 `conv(x, w)` is linear in both, and so are the gradients of data and weights: with `forward`,
 `data` and `weights` the family is closed, and jvp, grad of any order, scan and jit follow. On a CPU
-each is lowered to oneDNN where that is faster (`_native`), and everywhere else, `vmap` over weights
-included, to what XLA has (`plain`), so that a program traced here and compiled for a GPU is that of
-plain JAX.
+each is lowered to a native kernel where that is faster (`has_kernel`): oneDNN's, or for windows of
+3x3 in steps of one our own (`src/winograd.cc`), unless JAX's matmul precision is "highest". Elsewhere,
+`vmap` over weights included, it is lowered to what XLA has (`plain`), so that a program traced here
+and compiled for a GPU is that of plain JAX. With a bias and relu on top: `native/fused.py`.
 
 Shapes: x (batch, *space, channels), w (*window, channels / groups, filters), y like x.
 """
@@ -65,6 +66,7 @@ def plain_weights(x: Any, dy: Any, how: How, shape: tuple[int, ...]) -> Any:
 
 WAYS = ("forward", "data", "weights")
 TYPES = {"float32": 0, "bfloat16": 1}
+DIRECT = ("highest", "float32")  # precisions of JAX that Winograd's tiles do not serve
 
 
 def takes(x: Any, w: Any, how: How) -> bool:
@@ -86,13 +88,13 @@ def takes(x: Any, w: Any, how: How) -> bool:
     )
     if not known:
         return False
-    shapes = (x.shape, w.shape, _shape(x.shape, w.shape, how))
+    shapes = (x.shape, w.shape, shape_of(x.shape, w.shape, how))
     if not all(map(all, shapes)):
         return False
-    return any(_native(way, *shapes, how, str(x.dtype)) for way in WAYS)
+    return any(has_kernel(way, *shapes, how, str(x.dtype)) for way in WAYS)
 
 
-def _native(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> bool:
+def has_kernel(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> bool:
     """Whether oneDNN has a kernel and not only its reference loops, which take 100 times longer.
 
     The size of a batch decides nothing, and shapes are asked for with enormous ones.
@@ -103,14 +105,19 @@ def _native(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> boo
 
 @functools.lru_cache(4096)
 def _known(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> bool:
+    name = kernel(way, x, w, y, how, dtype)
+    return name != "" and not name.startswith("ref")
+
+
+def kernel(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> str:
+    """What computes it: "winograd", what oneDNN names its kernel, or "" for nothing."""
     lows, highs = zip(*how.padding, strict=True)
     numbers = (len(x) - 2, how.groups, TYPES[dtype], *x, *w, *y)
     numbers += (*how.strides, *how.dilation, *lows, *highs)
-    kernel = native.ask("cornu_conv_by", WAYS.index(way), numbers)
-    return kernel != "" and not kernel.startswith("ref")
+    return native.ask("cornu_conv_by", WAYS.index(way), numbers)
 
 
-def _shape(x: tuple, w: tuple, how: How) -> tuple[int, ...]:
+def shape_of(x: tuple, w: tuple, how: How) -> tuple[int, ...]:
     """The shape of y."""
     space = [
         (n + low + high - d * (k - 1) - 1) // s + 1
@@ -124,11 +131,27 @@ def _shape(x: tuple, w: tuple, how: How) -> tuple[int, ...]:
 # ---------------------------------------------------------------- primitives
 
 
-def _attributes(how: How) -> dict[str, Any]:
+def attributes(how: How) -> dict[str, Any]:
+    """What handlers are told of a convolution."""
     lows, highs = zip(*how.padding, strict=True)
     rows = {"strides": how.strides, "dilation": how.dilation, "low": lows, "high": highs}
     found: dict[str, Any] = {name: host.array(row, "int64") for name, row in rows.items()}
-    return found | {"groups": host.int64(how.groups)}
+    said: Any = jax.config  # whose members no type checker knows
+    direct = said.jax_default_matmul_precision in DIRECT
+    return found | {"groups": host.int64(how.groups), "direct": host.bool_(direct)}
+
+
+def lowered(made: Primitive, plainly: Any, natively: Any, several: bool = False) -> None:
+    """Have `made` computed by `natively` on a CPU and by `plainly` everywhere else."""
+
+    @functools.lru_cache(1024)
+    def compiled(**params: Any) -> Any:
+        return jax.jit(functools.partial(made.bind, **params))
+
+    made.def_impl(lambda *arrays, **params: compiled(**params)(*arrays))
+    mlir.register_lowering(made, mlir.lower_fun(plainly, multiple_results=several))
+    on_cpu = mlir.lower_fun(natively, multiple_results=several)
+    mlir.register_lowering(made, on_cpu, platform="cpu")
 
 
 def _made(name: str, handler: str, plainly: Any, shapes: Any) -> Primitive:
@@ -138,33 +161,28 @@ def _made(name: str, handler: str, plainly: Any, shapes: Any) -> Primitive:
     def natively(a: Any, b: Any, how: How, shape: tuple) -> Any:
         x, w, y = shapes(a.shape, b.shape, shape)
         way = name.removeprefix("cornu_conv_")
-        if not _native(way, x, w, y, how, str(a.dtype)):
+        if not has_kernel(way, x, w, y, how, str(a.dtype)):
             return plainly(a, b, how, shape)
         result = jax.ShapeDtypeStruct(shape, a.dtype)
-        return native.call(handler, result, a, b, **_attributes(how))
+        return native.call(handler, result, a, b, **attributes(how))
 
-    @functools.lru_cache(1024)
-    def compiled(**params: Any) -> Any:
-        return jax.jit(functools.partial(made.bind, **params))
-
-    made.def_impl(lambda a, b, **params: compiled(**params)(a, b))
+    lowered(made, plainly, natively)
     made.def_abstract_eval(lambda a, b, how, shape: a.update(shape=shape, weak_type=False))
-    mlir.register_lowering(made, mlir.lower_fun(plainly, multiple_results=False))
-    mlir.register_lowering(made, mlir.lower_fun(natively, multiple_results=False), platform="cpu")
-    batching.primitive_batchers[made] = functools.partial(_batched, made, plainly)
+    batching.primitive_batchers[made] = functools.partial(batched, made, plainly)
     return made
 
 
-def _batched(made: Primitive, plainly: Any, arrays: tuple, axes: tuple, **params: Any) -> Any:
+def batched(made: Primitive, plainly: Any, arrays: tuple, axes: tuple, **params: Any) -> Any:
     """Under `vmap`: more rows where only the rows are mapped, and XLA otherwise."""
-    (a, b), (first, second) = arrays, axes
-    if second is None and made is not weights_p:
+    a, *others = arrays
+    first, *rest = axes
+    if first is not None and made is not weights_p and not any(axis is not None for axis in rest):
         a = jax.numpy.moveaxis(a, first, 0)
         rows = (a.shape[0] * a.shape[1], *a.shape[2:])
         shape = (rows[0], *params["shape"][1:])
-        y = made.bind(a.reshape(rows), b, how=params["how"], shape=shape)
+        y = made.bind(a.reshape(rows), *others, **params | {"shape": shape})
         return y.reshape((*a.shape[:2], *shape[1:])), 0
-    return jax.vmap(functools.partial(plainly, **params), axes)(a, b), 0
+    return jax.vmap(functools.partial(plainly, **params), axes)(*arrays), 0
 
 
 forward_p = _made("cornu_conv_forward", "cornu_conv", plain, lambda x, w, y: (x, w, y))
@@ -176,7 +194,7 @@ weights_p = _made(
 
 def forward(x: Any, w: Any, how: How) -> Any:
     """Convolution; `takes(x, w, how)` must hold."""
-    return forward_p.bind(x, w, how=how, shape=_shape(x.shape, w.shape, how))
+    return forward_p.bind(x, w, how=how, shape=shape_of(x.shape, w.shape, how))
 
 
 def data(dy: Any, w: Any, how: How, shape: tuple[int, ...]) -> Any:

@@ -2,7 +2,15 @@
 //
 // x (batch, *space, channels), w (*window, channels / groups, filters), y (batch, *space, filters).
 // oneDNN gets x and y where they lie and chooses the order of the weights, which are few.
+//
+// A forward convolution may add a bias and cut what is below zero. The bias is oneDNN's, the cut is
+// ours: oneDNN's (eltwise_relu, eltwise_clip_v2, binary_max) turn NaN into 0, and a leaky one keeps
+// -inf. It is made once y is there: cutting some rows at a time, while they were in the cache, was
+// no faster for any of eight shapes.
+#include <optional>
+
 #include "common.h"
+#include "winograd.h"
 
 namespace cornu {
 namespace {
@@ -13,13 +21,14 @@ using Numbers = ffi::Span<const int64_t>;
 // Multiplications in the time that it takes to move one number: what `SMALL` counts.
 constexpr double kAtOnce = 10;
 
-enum class Way { kForward, kData, kWeights };
+enum class Way { kForward, kData, kWeights, kBias };
 
 // What a convolution is, as oneDNN names it: axes in the order (batch, channels, *space).
 struct Geometry {
   memory::dims x, w, y, strides, dilation, low, high;
   int64_t groups;
   memory::data_type type;
+  bool direct = false;  // whether sums are to be taken as they are written
 
   bool empty() const {
     for (const auto* dims : {&x, &w, &y})
@@ -119,12 +128,24 @@ using Data = dnnl::convolution_backward_data;
 using Weights = dnnl::convolution_backward_weights;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
-Forward::primitive_desc forward_of(const Geometry& g, bool training) {
+memory::desc of_bias(const Geometry& g) { return {{g.y[1]}, g.type, memory::format_tag::a}; }
+
+Forward::primitive_desc forward_of(const Geometry& g, bool training, bool bias = false) {
   const memory::desc any(g.w, g.type, memory::format_tag::any);
   const auto kind =
       training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  return {cpu(),     kind,       kDirect, plain_data(g.x, g.type), any, plain_data(g.y, g.type),
-          g.strides, g.dilation, g.low,   g.high,                  own_scratchpad()};
+  return {cpu(),
+          kind,
+          kDirect,
+          plain_data(g.x, g.type),
+          any,
+          bias ? of_bias(g) : memory::desc(),
+          plain_data(g.y, g.type),
+          g.strides,
+          g.dilation,
+          g.low,
+          g.high,
+          own_scratchpad()};
 }
 
 Data::primitive_desc data_of(const Geometry& g) {
@@ -144,8 +165,8 @@ Weights::primitive_desc weights_of(const Geometry& g) {
 Primitive make(Way way, const Geometry& g) {
   Primitive p{{}, plain_data(g.x, g.type), {}, plain_data(g.y, g.type)};
   const memory::desc plain = plain_weights(g.w, g.groups, g.type);
-  if (way == Way::kForward) {
-    const auto made = forward_of(g, false);
+  if (way == Way::kForward || way == Way::kBias) {
+    const auto made = forward_of(g, false, way == Way::kBias);
     p.primitive = Forward(made), p.w = made.weights_desc(), p.pad = made.scratchpad_desc();
   } else if (way == Way::kData) {
     const auto made = data_of(g);
@@ -161,7 +182,7 @@ Primitive make(Way way, const Geometry& g) {
 
 std::shared_ptr<Primitive> primitive(Way way, const Geometry& g) {
   static auto* cache = new Cache<Primitive>(512);
-  const char* names[] = {"forward", "data", "weights"};
+  const char* names[] = {"forward", "data", "weights", "bias"};
   return cache->get(g.key(names[static_cast<int>(way)]), [&] { return make(way, g); });
 }
 
@@ -172,17 +193,60 @@ const void* ordered(const Primitive& p, const void* w) {
   return place;
 }
 
-void forward(const Geometry& g, const void* x, const void* w, void* y) {
-  const auto p = primitive(Way::kForward, g);
-  const void* weights = ordered(*p, w);
-  p->primitive.execute(stream(),
-                       {{DNNL_ARG_SRC, at(p->x, x)},
-                        {DNNL_ARG_WEIGHTS, at(p->w, weights)},
-                        {DNNL_ARG_DST, at(p->y, y)},
-                        {DNNL_ARG_SCRATCHPAD, at(p->pad, scratch(1, p->pad.get_size()))}});
+// y where it is above zero or NaN, else 0.
+CORNU_CLONES void cut(float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = y[i] <= 0.0f ? 0.0f : y[i];
+}
+
+// The same for the bits of bfloat16: a sign, and the rest of what is not NaN.
+CORNU_CLONES void cut(uint16_t* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = (y[i] & 0x8000) != 0 && (y[i] & 0x7fff) <= 0x7f80 ? 0 : y[i];
+}
+
+void cut(const Geometry& g, void* y) {
+  int64_t size = 1;
+  for (auto n : g.y) size *= n;
+  parallel(size, [&](int64_t begin, int64_t end) {
+    if (g.type == memory::data_type::f32)
+      cut(static_cast<float*>(y) + begin, end - begin);
+    else
+      cut(static_cast<uint16_t*>(y) + begin, end - begin);
+  });
+}
+
+// The same for `winograd`, where that is faster and allowed.
+std::optional<winograd::Shape> tiled(const Geometry& g) {
+  const memory::dims ones{1, 1}, none{0, 0};
+  const bool threes = g.w.size() == 4 && g.groups == 1 && g.w[2] == 3 && g.w[3] == 3;
+  if (!threes || g.direct || g.type != memory::data_type::f32) return {};
+  if (g.strides != ones || g.dilation != none) return {};
+  const winograd::Shape s{g.x[0], g.x[2], g.x[3],   g.x[1],  g.y[2],
+                          g.y[3], g.y[1], g.low[0], g.low[1]};
+  return winograd::takes(s) ? std::optional(s) : std::nullopt;
+}
+
+const float* floats(const void* numbers) { return static_cast<const float*>(numbers); }
+float* floats(void* numbers) { return static_cast<float*>(numbers); }
+
+// `bias` may be null.
+void forward(const Geometry& g, const void* x, const void* w, const void* bias, bool relu,
+             void* y) {
+  if (const auto s = tiled(g))
+    return winograd::forward(*s, floats(x), floats(w), floats(bias), relu, floats(y));
+  const auto p = primitive(bias == nullptr ? Way::kForward : Way::kBias, g);
+  std::unordered_map<int, memory> args{
+      {DNNL_ARG_SRC, at(p->x, x)},
+      {DNNL_ARG_WEIGHTS, at(p->w, ordered(*p, w))},
+      {DNNL_ARG_DST, at(p->y, y)},
+      {DNNL_ARG_SCRATCHPAD, at(p->pad, scratch(1, p->pad.get_size()))}};
+  if (bias != nullptr) args[DNNL_ARG_BIAS] = at(of_bias(g), bias);
+  p->primitive.execute(stream(), args);
+  if (relu) cut(g, y);
 }
 
 void data(const Geometry& g, const void* dy, const void* w, void* dx) {
+  if (const auto s = tiled(g)) return winograd::data(*s, floats(dy), floats(w), floats(dx));
   const auto p = primitive(Way::kData, g);
   const void* weights = ordered(*p, w);
   p->primitive.execute(stream(),
@@ -193,6 +257,7 @@ void data(const Geometry& g, const void* dy, const void* w, void* dx) {
 }
 
 void weights(const Geometry& g, const void* x, const void* dy, void* dw) {
+  if (const auto s = tiled(g)) return winograd::weights(*s, floats(x), floats(dy), floats(dw));
   const auto p = primitive(Way::kWeights, g);
   const bool turn = p->reorder->needed();
   void* place = turn ? scratch(0, p->w.get_size()) : dw;
@@ -204,6 +269,51 @@ void weights(const Geometry& g, const void* x, const void* dy, void* dw) {
   if (turn) (*p->reorder)(place, dw);
 }
 
+// ---------------------------------------------------------------- slopes of a cut
+
+constexpr int64_t kLanes = 64;     // numbers at a time where there are fewer channels
+constexpr int64_t kSteps = 128;    // additions in float32 before float64 takes over
+
+// dx = 0 where y <= 0, else dy, over n numbers; adds them up, number i in total[i % width]. NaN in y
+// counts as above zero, like there. `part`: width numbers to work with.
+CORNU_CLONES void slopes(const float* y, const float* dy, float* dx, int64_t n, int64_t width,
+                         float* part, double* total) {
+  while (n > 0) {
+    std::fill_n(part, width, 0.0f);
+    for (int64_t step = 0; step < kSteps && n > 0; ++step) {
+      const int64_t many = std::min(n, width);
+      for (int64_t i = 0; i < many; ++i) {
+        const float slope = y[i] <= 0.0f ? 0.0f : dy[i];
+        dx[i] = slope;
+        part[i] += slope;
+      }
+      y += many, dy += many, dx += many, n -= many;
+    }
+    for (int64_t i = 0; i < width; ++i) total[i] += part[i];
+  }
+}
+
+// The same for all rows of a number for each channel, by the team; each thread's sum is added in
+// turn, so that a run gives the same bits as the next.
+void slopes(const float* y, const float* dy, float* dx, int64_t rows, int64_t channels,
+            float* total) {
+  const int64_t width = (kLanes + channels - 1) / channels * channels;
+  const int64_t team = omp_get_max_threads(), room = width + kLanes;  // of one thread
+  auto* sums = static_cast<double*>(scratch(0, team * room * sizeof(double)));
+  auto* parts = static_cast<float*>(scratch(1, team * room * sizeof(float)));
+  std::fill_n(sums, team * room, 0.0);
+  parallel(rows, [&](int64_t begin, int64_t end) {
+    const int64_t t = omp_get_thread_num() * room, from = begin * channels;
+    slopes(y + from, dy + from, dx + from, (end - begin) * channels, width, parts + t, sums + t);
+  });
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (int64_t t = 0; t < team; ++t)
+      for (int64_t i = c; i < width; i += channels) sum += sums[t * room + i];
+    total[c] = static_cast<float>(sum);
+  }
+}
+
 // ---------------------------------------------------------------- handlers
 
 memory::data_type type_of(ffi::DataType type) {
@@ -213,33 +323,47 @@ memory::data_type type_of(ffi::DataType type) {
 }
 
 Geometry geometry(Numbers x, Numbers w, Numbers y, Numbers strides, Numbers dilation, Numbers low,
-                  Numbers high, int64_t groups, ffi::DataType type) {
+                  Numbers high, int64_t groups, ffi::DataType type, bool direct) {
   auto dims = [](Numbers n) { return memory::dims(n.begin(), n.end()); };
   Geometry g{channels_second(x), of_weights(w, groups), channels_second(y), dims(strides),
              dims(dilation),     dims(low),             dims(high),         groups,
-             type_of(type)};
+             type_of(type),      direct};
   for (auto& d : g.dilation) d -= 1;  // oneDNN counts what lies between
   return g;
 }
 
-ffi::Error ConvForward(ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> y,
-                       Numbers strides, Numbers dilation, Numbers low, Numbers high,
-                       int64_t groups) {
+ffi::Error forward(ffi::AnyBuffer x, ffi::AnyBuffer w, const void* bias, bool relu,
+                   ffi::Result<ffi::AnyBuffer> y, Numbers strides, Numbers dilation, Numbers low,
+                   Numbers high, int64_t groups, bool direct) {
   const Geometry g = geometry(x.dimensions(), w.dimensions(), y->dimensions(), strides, dilation,
-                              low, high, groups, x.element_type());
+                              low, high, groups, x.element_type(), direct);
   if (g.empty()) {
+    if (y->size_bytes() && bias != nullptr)
+      return ffi::Error::InvalidArgument("a bias, and nothing to add it to");
     if (y->size_bytes()) std::memset(y->untyped_data(), 0, y->size_bytes());
     return ffi::Error::Success();
   }
   return run(g.work() / kAtOnce, [&] {
-    forward(g, x.untyped_data(), w.untyped_data(), y->untyped_data());
+    forward(g, x.untyped_data(), w.untyped_data(), bias, relu, y->untyped_data());
   });
 }
 
+ffi::Error ConvForward(ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> y,
+                       Numbers strides, Numbers dilation, Numbers low, Numbers high,
+                       int64_t groups, bool direct) {
+  return forward(x, w, nullptr, false, y, strides, dilation, low, high, groups, direct);
+}
+
+ffi::Error ConvFused(ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::AnyBuffer bias,
+                     ffi::Result<ffi::AnyBuffer> y, bool relu, Numbers strides, Numbers dilation,
+                     Numbers low, Numbers high, int64_t groups, bool direct) {
+  return forward(x, w, bias.untyped_data(), relu, y, strides, dilation, low, high, groups, direct);
+}
+
 ffi::Error ConvData(ffi::AnyBuffer dy, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> dx,
-                    Numbers strides, Numbers dilation, Numbers low, Numbers high, int64_t groups) {
+                    Numbers strides, Numbers dilation, Numbers low, Numbers high, int64_t groups, bool direct) {
   const Geometry g = geometry(dx->dimensions(), w.dimensions(), dy.dimensions(), strides, dilation,
-                              low, high, groups, dy.element_type());
+                              low, high, groups, dy.element_type(), direct);
   if (g.empty()) {
     if (dx->size_bytes()) std::memset(dx->untyped_data(), 0, dx->size_bytes());
     return ffi::Error::Success();
@@ -249,9 +373,9 @@ ffi::Error ConvData(ffi::AnyBuffer dy, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuf
 
 ffi::Error ConvWeights(ffi::AnyBuffer x, ffi::AnyBuffer dy, ffi::Result<ffi::AnyBuffer> dw,
                        Numbers strides, Numbers dilation, Numbers low, Numbers high,
-                       int64_t groups) {
+                       int64_t groups, bool direct) {
   const Geometry g = geometry(x.dimensions(), dw->dimensions(), dy.dimensions(), strides, dilation,
-                              low, high, groups, x.element_type());
+                              low, high, groups, x.element_type(), direct);
   if (g.empty()) {
     if (dw->size_bytes()) std::memset(dw->untyped_data(), 0, dw->size_bytes());
     return ffi::Error::Success();
@@ -261,16 +385,35 @@ ffi::Error ConvWeights(ffi::AnyBuffer x, ffi::AnyBuffer dy, ffi::Result<ffi::Any
   });
 }
 
+using Floats = ffi::Buffer<ffi::F32>;
+using FloatsOut = ffi::ResultBuffer<ffi::F32>;
+
+ffi::Error CutSlopes(Floats y, Floats dy, FloatsOut dx, FloatsOut total) {
+  const int64_t channels = total->element_count(), size = y.element_count();
+  return run(static_cast<double>(size), [&] {
+    slopes(y.typed_data(), dy.typed_data(), dx->typed_data(), channels ? size / channels : 0,
+           channels, total->typed_data());
+  });
+}
+
 #define CORNU_GEOMETRY              \
   .Attr<Numbers>("strides")         \
       .Attr<Numbers>("dilation")    \
       .Attr<Numbers>("low")         \
       .Attr<Numbers>("high")        \
-      .Attr<int64_t>("groups")
+      .Attr<int64_t>("groups")      \
+      .Attr<bool>("direct")
 
 CORNU_HANDLER(cornu_conv, ConvForward,
               ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
                   CORNU_GEOMETRY);
+CORNU_HANDLER(cornu_conv_fused, ConvFused,
+              ffi::Ffi::Bind()
+                  .Arg<ffi::AnyBuffer>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Ret<ffi::AnyBuffer>()
+                  .Attr<bool>("relu") CORNU_GEOMETRY);
 CORNU_HANDLER(cornu_conv_data, ConvData,
               ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
                   CORNU_GEOMETRY);
@@ -278,10 +421,14 @@ CORNU_HANDLER(cornu_conv_weights, ConvWeights,
               ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
                   CORNU_GEOMETRY);
 
+CORNU_HANDLER(cornu_cut_slopes, CutSlopes,
+              ffi::Ffi::Bind().Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>());
+
 }  // namespace
 }  // namespace cornu
 
-// How oneDNN would compute a convolution, "brgconv:avx512_core" say, or "" where it cannot.
+// How a convolution would be computed: "winograd", what oneDNN has ("brgconv:avx512_core", say), or
+// "" where it has nothing.
 // `numbers`: rank, groups, 0 for float32 or 1 for bfloat16, then the shapes of x, w and y,
 // strides, dilation, padding before and behind. `way`: 0 forward, 1 data, 2 weights.
 CORNU_EXPORT const char* cornu_conv_by(int way, const int64_t* numbers) {
@@ -298,8 +445,9 @@ CORNU_EXPORT const char* cornu_conv_by(int way, const int64_t* numbers) {
     const Numbers x = take(rank + 2), w = take(rank + 2), y = take(rank + 2);
     const Numbers strides = take(rank), dilation = take(rank), low = take(rank), high = take(rank);
     const auto type = numbers[2] ? ffi::BF16 : ffi::F32;
-    const Geometry g = geometry(x, w, y, strides, dilation, low, high, numbers[1], type);
-    name = way == 0   ? forward_of(g, false).impl_info_str()
+    const Geometry g = geometry(x, w, y, strides, dilation, low, high, numbers[1], type, false);
+    name = tiled(g)   ? "winograd"
+           : way == 0 ? forward_of(g, false).impl_info_str()
            : way == 1 ? data_of(g).impl_info_str()
                       : weights_of(g).impl_info_str();
   } catch (const std::exception&) {

@@ -5,6 +5,9 @@
 // gradients of the weights are one product over all steps, by oneDNN.
 #include <immintrin.h>
 
+#include <cstdlib>
+#include <new>
+
 #include "common.h"
 
 namespace cornu {
@@ -108,9 +111,17 @@ const Lanes& machine() {
 
 // ---------------------------------------------------------------- weights
 
-using Memory = std::unique_ptr<float[]>;
+struct Free {
+  void operator()(float* memory) const { std::free(memory); }
+};
+using Memory = std::unique_ptr<float[], Free>;
 
-Memory floats(int64_t count) { return Memory(new float[count]); }
+// Begins where a line of the caches does: a vector that lies in two lines is read twice.
+Memory floats(int64_t count) {
+  void* memory = std::aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64);
+  if (memory == nullptr) throw std::bad_alloc();
+  return Memory(static_cast<float*>(memory));
+}
 
 // A matrix in the order in which `product` reads it, or that of its columns from..to-1.
 class Packed {

@@ -2,22 +2,12 @@
 //
 // Needs LANES (floats in a vector), ISA (the attribute that allows the instructions), ROWS (of a
 // tile of a product: ROWS * 4 sums must fit the registers) and WIDTH (the name of the namespace).
-// Nothing of the standard library is used: what it inlines would be compiled for another machine.
 
 namespace WIDTH {
 
-typedef float Vec __attribute__((vector_size(LANES * 4)));
+#include "lanes.h"
+
 typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
-typedef float Loose __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-
-#define INLINE ISA __attribute__((always_inline)) static inline
-#define UNROLL _Pragma("GCC unroll 8")
-
-INLINE Vec fill(float x) { return x - Vec{}; }  // one load that fills a vector
-
-INLINE Vec load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
-
-INLINE void store(float* to, Vec v) { *reinterpret_cast<Loose*>(to) = v; }
 
 // The first `count` numbers, and zeros where there are fewer than a vector holds.
 INLINE Vec load(const float* from, int64_t count) {
@@ -95,10 +85,7 @@ ISA static void tile(const float* a, int64_t stride, const float* b, int64_t dep
   }
   for (int64_t k = 0; k < depth; ++k, b += N * LANES) {
     Vec beside[N];
-    UNROLL for (int n = 0; n < N; ++n) {
-      beside[n] = load(b + n * LANES);
-      __builtin_prefetch(b + (n + 8 * N) * LANES);  // eight turns ahead: b comes from far away
-    }
+    UNROLL for (int n = 0; n < N; ++n) beside[n] = load(b + n * LANES);
     UNROLL for (int r = 0; r < R; ++r) {
       Vec one = fill(a[r * stride + k]);
       UNROLL for (int n = 0; n < N; ++n) sums[r][n] += one * beside[n];
