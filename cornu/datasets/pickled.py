@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cornu.datasets import runs
 from cornu.errors import UsageError
 
 __all__ = ["read"]
@@ -85,10 +86,15 @@ class _Machine:
 
     def run(self) -> Any:
         """What stands on the stack at the end. Numbers, of which there are millions, come first."""
-        data, known = self.data, _Ints()
+        data, known, together = self.data, _Ints(), runs.found(self.data)
         while True:
             code = data[self.at]
             if code in (0x4A, 0x4B, 0x4D):  # BININT, BININT1, BININT2
+                read = together.at(self.at)
+                if read is not None:
+                    self.at = read[0]
+                    self.stack.extend(read[1])
+                    continue
                 run = INTS.match(data, self.at)
                 if run is None:
                     raise ValueError("it ends early")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cornu.datasets import runs
 from cornu.datasets.containers import damaged, error_of, read_npz, read_pickle, wanted
 from cornu.datasets.fetching import fetched, older
 from cornu.datasets.splits import check_share
@@ -193,10 +194,9 @@ def _limited(words: _Words, cut: Cut) -> _Words:
 def _lists(words: _Words) -> np.ndarray:
     """An object array of lists."""
     rows = np.empty(len(words.lengths), object)
-    flat, ends = words.flat.tolist(), np.cumsum(words.lengths).tolist()
-    begin = 0
-    for i, end in enumerate(ends):
-        rows[i] = flat[begin:end]
+    known, begin = runs.objects(words.flat), 0
+    for i, end in enumerate(np.cumsum(words.lengths).tolist()):
+        rows[i] = runs.shared(words.flat[begin:end], known)
         begin = end
     return rows
 

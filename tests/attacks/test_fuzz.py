@@ -6,7 +6,7 @@ import pytest
 
 from attacks import fuzz
 
-SOME = {"fuzz_configs": 1000, "fuzz_bombs": 500, "fuzz_files": 500}
+SOME = {"fuzz_configs": 500, "fuzz_bombs": 250, "fuzz_files": 250}
 MANY = {"fuzz_configs": 100_000, "fuzz_bombs": 49_000, "fuzz_files": 20_000}
 
 

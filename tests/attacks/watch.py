@@ -52,8 +52,8 @@ IN_A_FOLDER = {"open", "os.listdir", "os.mkdir", "os.remove", "os.rmdir", "os.sc
 IN_A_FOLDER |= {"shutil.rmtree", "tempfile.mkdtemp", "os.chmod"}
 """What may be done in the private folder for temporary files."""
 
-SCRIPTS = {"__main__", "as_keras", "_kernels"}
-"""Modules that do something when they are imported, and a library that is no module."""
+SCRIPTS = {"__main__", "as_keras", "_host", "_kernels"}
+"""Modules that do something when they are imported, and libraries that are no modules."""
 
 ACCESSED = 0x1 | 0x2 | 0x4 | 0x20 | 0x100 | 0x200 | 0x400
 """inotify: read, written, its attributes changed, opened, made, deleted."""

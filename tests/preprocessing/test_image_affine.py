@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import cornu.engine.sampling as sampling
 from cornu.errors import UsageError
 from cornu.preprocessing import image
 from cornu.preprocessing.image.affine import FILL_MODES, maps, warp
@@ -11,6 +12,15 @@ from cornu.preprocessing.image.affine import FILL_MODES, maps, warp
 random = np.random.default_rng(3)
 WIDE = random.uniform(0, 255, (9, 14, 2)).astype("float32")
 LAST = (0, 1, 2)
+
+
+@pytest.fixture(autouse=True, params=["native", "numpy"])
+def by(request, monkeypatch):
+    """Every test here is of the native library, and of what stands in for it."""
+    if request.param == "numpy":
+        monkeypatch.setattr(sampling, "available", lambda: False)
+    elif not sampling.available():
+        pytest.skip(sampling.described())
 
 
 def matrix(theta=0.0, tx=0.0, ty=0.0, shear=0.0, zx=1.0, zy=1.0, size=(9, 14)):
@@ -89,6 +99,11 @@ def test_a_picture_that_is_computed_in_parts():
         x[0, ..., 1], map_[:, :2], map_[:, 2], None, None, 1, "constant", 3.0
     )
     np.testing.assert_allclose(found[0, ::-1, :, 1], wanted, atol=1e-9)
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = warp(WIDE[None], maps({"tx": 20.0}, 9, 14), "constant", np.float32(3), np.int64(1))
+    assert (found == 3).all()
 
 
 def test_directions():

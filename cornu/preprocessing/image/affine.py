@@ -1,8 +1,9 @@
 """Turned, moved, sheared and zoomed pictures: many at a time, each by a map of its own.
 
 A map leads from a place in the result to one in the picture: (row, column, 1) to (row, column).
-Between pixels, values are weighed by their distance; all channels of all pictures of a group are
-read with one list of places. Splines (`order` from 2 on) are SciPy's.
+Between pixels, values are weighed by their distance. The native library of `engine.sampling` does
+it where it was built; NumPy, with one list of places for all channels of some pictures, computes
+the same numbers. Splines (`order` from 2 on) are SciPy's.
 
 Angles are in degrees; `tx` and `zx` go along the columns, `ty` and `zy` along the rows, as in the
 last releases of Keras 2 and in Keras 3. The middle that pictures are turned about is their own,
@@ -14,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-FILL_MODES = ("constant", "nearest", "reflect", "wrap")
+import cornu.engine.sampling as sampling  # `from cornu.engine import` would load the engine
+
+FILL_MODES = sampling.FILLS
 MOST_AT_ONCE = 1 << 14  # pixels whose places are computed together: they stay in the cache
 
 PARAMETERS = {"theta": 0.0, "tx": 0.0, "ty": 0.0, "shear": 0.0, "zx": 1.0, "zy": 1.0}
@@ -47,23 +50,69 @@ def _matrices(first: tuple, second: tuple) -> np.ndarray:
 
 
 def moved(
-    x: np.ndarray, parameters: Mapping[str, Any], fill_mode: str, cval: float, order: int
+    x: np.ndarray,
+    parameters: Mapping[str, Any],
+    fill_mode: str,
+    cval: float,
+    order: int,
+    scale: float = 1.0,
+    rows: np.ndarray | None = None,
+    dtype: Any = None,
 ) -> np.ndarray:
-    """Pictures (count, height, width, channels) moved and mirrored by parameters of each.
+    """Pictures moved and mirrored by parameters of each, and then times `scale`.
 
-    `x` may be changed, and given back: those that are only mirrored are not computed anew.
+    Args:
+        x: (pictures, height, width, channels); it may be changed, and given back, unless `rows`.
+        parameters: of maps, and "flip_vertical" and "flip_horizontal"; one each, or one for all.
+        fill_mode, cval, order: as of `warp`.
+        scale: factor of all values.
+        rows: numbers of the pictures to take; all if None.
+        dtype: of the result; that of `x` if None.
+
+    Returns:
+        (count, height, width, channels), in the memory layout of `x`.
     """
-    named = [np.asarray(parameters[name]) != still for name, still in PARAMETERS.items()]
-    away = np.zeros(len(x), bool)
-    for one in named:
-        away |= one
-    flips = np.stack(
-        [
-            np.broadcast_to(np.asarray(parameters[name], bool), len(x))
-            for name in ("flip_vertical", "flip_horizontal")
-        ],
-        -1,
-    )
+    dtype = x.dtype if dtype is None else np.dtype(dtype)
+    count = len(x) if rows is None else len(rows)
+    away, flips = _kinds(parameters, count)
+    idle = rows is None and scale == 1 and x.dtype == dtype and not (away.any() or flips.any())
+    if idle or not sampling.takes(x, dtype, order):
+        x = (x if rows is None else x[rows]).astype(dtype, copy=False)
+        x = _moved(x, parameters, fill_mode, cval, order, away, flips)
+        if scale != 1:
+            x *= scale
+        return x
+    made = np.empty_like(x, dtype, shape=(count, *x.shape[1:]))
+    changes = _changes(flips) + np.where(away, 0, sampling.STILL)
+    places = np.broadcast_to(maps(parameters, *x.shape[1:3]), (count, 2, 3))
+    sampling.sample(x, made, places, changes, fill_mode, order, cval, scale, rows)
+    return made
+
+
+def _kinds(parameters: Mapping[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which pictures are more than mirrored (count,), and which are mirrored (count, 2)."""
+    away = np.zeros(count, bool)
+    for name, still in PARAMETERS.items():
+        away |= np.asarray(parameters[name]) != still
+    flips = np.empty((count, 2), bool)
+    flips[:, 0], flips[:, 1] = parameters["flip_vertical"], parameters["flip_horizontal"]
+    return away, flips
+
+
+def _changes(flips: np.ndarray) -> np.ndarray:
+    return flips @ np.array([sampling.FLIP_ROWS, sampling.FLIP_COLUMNS])
+
+
+def _moved(
+    x: np.ndarray,
+    parameters: Mapping[str, Any],
+    fill_mode: str,
+    cval: float,
+    order: int,
+    away: np.ndarray,
+    flips: np.ndarray,
+) -> np.ndarray:
+    """The same where the library is not: `x` is changed, or all is made anew."""
     if away.all():
         return warp(x, maps(parameters, *x.shape[1:3]), fill_mode, cval, order, flips)
     for i in np.flatnonzero(~away & flips.any(-1)):
@@ -102,8 +151,27 @@ def warp(
         return warp(whole, places, fill_mode, cval, order, flips).astype(x.dtype)
     if order > 1:
         return _splines(x, places, fill_mode, cval, order, flips)
+    made = np.empty_like(x)
+    if sampling.takes(x, x.dtype, order):
+        changes = np.zeros(len(x)) if flips is None else _changes(flips)
+        sampling.sample(x, made, places, changes, fill_mode, order, cval)
+    else:
+        _read(x, made, places, fill_mode, cval, order, flips)
+    return made
+
+
+def _read(
+    x: np.ndarray,
+    made: np.ndarray,
+    places: np.ndarray,
+    fill_mode: str,
+    cval: float,
+    order: int,
+    flips: np.ndarray | None,
+) -> None:
+    """`warp` by NumPy, into `made`, which is no part of `x`."""
     count, height, width, channels = x.shape
-    made, planes = np.empty_like(x), np.empty(0)
+    planes = np.empty(0)
     read = _nearest if order == 0 else _between
     for group, rows in _pieces(count, height, width):
         if rows.start == 0:
@@ -117,7 +185,6 @@ def warp(
         read(planes, (height, width), down, across, part)
         if outside is not None:
             part[outside] = cval
-    return made
 
 
 def _pieces(count: int, height: int, width: int) -> Iterator[tuple[slice, slice]]:

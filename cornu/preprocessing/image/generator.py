@@ -321,13 +321,35 @@ class ImageDataGenerator:
 
     # ---------------------------------------------------------------- batches
 
-    def batch(self, x: np.ndarray, random: Random) -> np.ndarray:
-        """A batch of pictures as they go to the model. `x` may be changed."""
+    def batch(
+        self, x: np.ndarray, random: Random, rows: np.ndarray | None = None, dtype: Any = None
+    ) -> np.ndarray:
+        """A batch of pictures as they go to the model.
+
+        Args:
+            x: pictures, which may be changed unless `rows` are asked for.
+            random: what draws.
+            rows: numbers of the pictures to take; all if None.
+            dtype: in which they are changed; that of `x` if None.
+        """
         if not self._is_own(*TRANSFORMING, "standardize"):
+            x = (x if rows is None else x[rows]).astype(dtype or x.dtype, copy=False)
             with borrowed(random):  # a subclass draws from NumPy's global state
                 return np.stack([self._by_subclass(image) for image in x]).astype(self.dtype)
         shape = (x.shape[self.row_axis], x.shape[self.col_axis])
-        return self._standardized(self._transformed(x, self.draws.draw(random, len(x), shape)))
+        drawn = self.draws.draw(random, len(x) if rows is None else len(rows), shape)
+        early = self._scales_early(drawn)
+        scale = self.rescale if early and self.rescale else 1.0
+        return self._standardized(self._transformed(x, drawn, scale, rows, dtype), early)
+
+    def _scales_early(self, drawn: Mapping[str, Any]) -> bool:
+        """Whether nothing comes between the geometry and `rescale`, which then go together."""
+        between = (
+            self.preprocessing_function,
+            drawn["channel_shift_intensity"],
+            drawn["brightness"],
+        )
+        return type(self.rescale) in (int, float) and all(each is None for each in between)
 
     def _by_subclass(self, image: np.ndarray) -> Any:
         if not self._is_own("random_transform"):
@@ -339,12 +361,18 @@ class ImageDataGenerator:
         """Whether no subclass has methods of its own by these names."""
         return all(getattr(type(self), n) is getattr(ImageDataGenerator, n) for n in names)
 
-    def _transformed(self, x: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
-        """A batch changed by parameters, each None or of shape (count,). `x` may be changed."""
+    def _transformed(
+        self,
+        x: np.ndarray,
+        parameters: Mapping[str, Any],
+        scale: float = 1.0,
+        rows: np.ndarray | None = None,
+        dtype: Any = None,
+    ) -> np.ndarray:
+        """A batch changed by parameters, each None or of shape (count,); the rest as of `moved`."""
         images = np.moveaxis(x, self.channel_axis, -1)
-        images = affine.moved(
-            images, parameters, self.fill_mode, self.cval, self.interpolation_order
-        )
+        how = (self.fill_mode, self.cval, self.interpolation_order)
+        images = affine.moved(images, parameters, *how, scale, rows, dtype)
         if parameters["channel_shift_intensity"] is not None:
             colors.shift_channels(images, parameters["channel_shift_intensity"])
         if parameters["brightness"] is not None:
@@ -352,12 +380,12 @@ class ImageDataGenerator:
                 image[...] = colors.brighten(image, factor, scale=False)
         return np.moveaxis(images, -1, self.channel_axis)
 
-    def _standardized(self, x: np.ndarray) -> np.ndarray:
-        """A batch of floats on the common scale; it is changed."""
+    def _standardized(self, x: np.ndarray, scaled: bool = False) -> np.ndarray:
+        """A batch of floats on the common scale; it is changed. `scaled`: `rescale` was done."""
         if self.preprocessing_function is not None:
             for i, image in enumerate(x):
                 x[i] = options.same_shape(self.preprocessing_function(image), image)
-        if self.rescale:
+        if self.rescale and not scaled:
             x *= self.rescale
         axes = (1, 2, 3)
         if self.samplewise_center:

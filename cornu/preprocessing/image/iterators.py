@@ -243,14 +243,18 @@ class PictureIterator(Iterator):
         """Pictures as they go to the model, and to `save_to_dir`."""
         if self.image_data_generator is not None:
             pictures = self.image_data_generator.batch(pictures, random)
-        if self.save_to_dir is not None:
-            for row, picture in zip(rows, pictures, strict=True):
-                name = f"{self.save_prefix}_{row}_{random.randint(self._numbers)}"
-                content = encoded(array_to_img(picture, self.data_format), self.save_format)
-                path = os.path.join(self.save_to_dir, f"{name}.{self.save_format}")
-                with open(path, "wb") as file:
-                    file.write(content)
+        self._save(pictures, rows, random)
         return pictures
+
+    def _save(self, pictures: np.ndarray, rows: np.ndarray, random: Random) -> None:
+        if self.save_to_dir is None:
+            return
+        for row, picture in zip(rows, pictures, strict=True):
+            name = f"{self.save_prefix}_{row}_{random.randint(self._numbers)}"
+            content = encoded(array_to_img(picture, self.data_format), self.save_format)
+            path = os.path.join(self.save_to_dir, f"{name}.{self.save_format}")
+            with open(path, "wb") as file:
+                file.write(content)
 
 
 class NumpyArrayIterator(PictureIterator):
@@ -325,8 +329,11 @@ class NumpyArrayIterator(PictureIterator):
         self.sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
 
     def _made(self, rows: np.ndarray, random: Random) -> Any:
-        pictures = self.x[rows].astype(self.dtype, copy=False)
-        pictures = self._changed(pictures, rows, random)
+        if self.image_data_generator is None:
+            pictures = self.x[rows].astype(self.dtype, copy=False)
+        else:
+            pictures = self.image_data_generator.batch(self.x, random, rows, self.dtype)
+        self._save(pictures, rows, random)
         x = [pictures, *(each[rows] for each in self.x_misc)] if self.x_misc else pictures
         if self.y is None:
             return x
