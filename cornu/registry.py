@@ -15,6 +15,9 @@ from cornu.errors import UsageError, UsageTypeError, shown
 custom_names: dict[str, Any] = {}
 """`"package>name"`, or a plain name, -> what was registered under it."""
 
+_packaged: dict[str, str] = {}
+"""Plain name -> the `package>name` under which one of that name was registered last."""
+
 HOMES = frozenset({"builtins", "cornu", "keras", "tensorflow", "tf_keras"})
 """Modules, by their first part, of what the library has as well; others are the user's."""
 
@@ -40,8 +43,7 @@ def custom_object(name: str) -> Any:
             return known[name]
     if scoped and (found := scoped.get(name.rpartition(">")[-1])) is not None:
         return found
-    ending = f">{name}"
-    return next((v for n, v in reversed(custom_names.items()) if n.endswith(ending)), None)
+    return custom_names.get(_packaged.get(name, ""))
 
 
 def custom_object_scope(*objects: Mapping[str, Any]) -> AbstractContextManager:
@@ -75,7 +77,9 @@ def register_keras_serializable(
     def register(thing: Any) -> Any:
         if isinstance(thing, type) and not hasattr(thing, "get_config"):
             raise UsageError("E-REGISTER", f"{thing.__name__} needs get_config to be registered.")
-        custom_names[f"{package}>{name or thing.__name__}"] = thing
+        plain = name or thing.__name__
+        _packaged[plain] = f"{package}>{plain}"
+        custom_names[_packaged[plain]] = thing
         return thing
 
     return register

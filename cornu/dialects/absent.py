@@ -5,7 +5,7 @@ A name stands here only as long as it cannot be imported; a test holds the list 
 
 from functools import cache
 
-__all__ = ["REASONS", "WAITING", "reason"]
+__all__ = ["REASONS", "reason"]
 
 REASONS: dict[str, dict[str, str]] = {
     "use RNN with a cell of yours": {
@@ -94,9 +94,6 @@ REASONS: dict[str, dict[str, str]] = {
 }
 """What to do instead -> {path: the names that are not there}; "*" is the path itself."""
 
-WAITING: dict[str, str] = {}
-"""Part of Cornu that is not there yet -> what to say; paths below it are meant too."""
-
 
 @cache
 def _by_name() -> dict[str, dict[str, str]]:
@@ -115,9 +112,6 @@ def reason(path: str, name: str) -> str | None:
     A path above or below is answered for too, as `keras.layers` is for `keras.layers.core`.
     The name of a path itself is "*".
     """
-    waiting = WAITING.get(path.split(".")[0])
-    if waiting is not None:
-        return waiting
     known = _by_name().get(name, {})
     if path in known:
         return known[path]

@@ -171,14 +171,16 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
 
     Returns:
         (batch, rest of x, rest of y); (batch, 1) where nothing is left. Before 2.3 arrays of four
-        axes and more were multiplied as matrices, all axes but the last two being common.
+        axes and more were multiplied as matrices, all axes but the last two being common; one of
+        fewer axes got an axis of size 1 at the end for it.
 
     Raises:
         UsageError: for axes that are none, are the batch axis, or differ in size.
     """
     ranks = [len(ops.shape(v)) for v in (x, y)]
     found = _contracted(axes, ranks, [ops.shape(v) for v in (x, y)])
-    return _batch_dot(x, y, found, before("2.3") and ranks[0] == ranks[1] > 3)
+    matrices = builtins.max(ranks) > 3 and builtins.abs(ranks[0] - ranks[1]) < 2
+    return _batch_dot(x, y, found, before("2.3") and matrices)
 
 
 def _contracted(axes: Any, ranks: Sequence[int], shapes: Sequence[tuple]) -> list[list[int]]:
@@ -208,11 +210,15 @@ def _contracted(axes: Any, ranks: Sequence[int], shapes: Sequence[tuple]) -> lis
 @recorded
 def _batch_dot(x: Any, y: Any, axes: Sequence, matrices: bool) -> Any:
     np = engine.np
+    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
     if matrices:
         (a,), (b,) = axes
-        x = x if a == x.ndim - 1 else np.swapaxes(x, -1, -2)
-        return ops.matmul(x, np.swapaxes(y, -1, -2) if b == y.ndim - 1 else y)
-    x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)
+        rank = builtins.max(x.ndim, y.ndim)
+        last = [at for at, array in ((-2, x), (-1, y)) if array.ndim < rank]
+        x, y = (np.expand_dims(v, -1) if v.ndim < rank else v for v in (x, y))
+        x = x if a == rank - 1 else np.swapaxes(x, -1, -2)
+        z = ops.matmul(x, np.swapaxes(y, -1, -2) if b == rank - 1 else y)
+        return np.squeeze(z, tuple(last))
     of_x = list(range(x.ndim))
     of_y = [0, *range(x.ndim, x.ndim + y.ndim - 1)]
     for a, b in zip(*axes, strict=True):

@@ -7,7 +7,7 @@ files say what they mean by their version.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from cornu import config, initializers, layers, optimizers, settings
@@ -88,13 +88,20 @@ def _meant(cls: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     return cls if name in (None, cls.__name__) else config.classes_named(name)[-1]
 
 
+def _differs_in(cls: Any) -> Collection[str]:
+    """Generations in which a call may have meant another class."""
+    if RULES[cls] is not _draws:
+        return generations.GENERATIONS
+    return [then for then, names in OLDER_DRAWS.items() if cls.__name__ in names]
+
+
 def _constructor(cls: Any) -> Callable[..., None]:
-    today = cls.__init__
+    today, differs = cls.__init__, frozenset(_differs_in(cls))
 
     @functools.wraps(today)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         other = cls
-        if type(self) is cls and not is_described(cls):
+        if generations.current() in differs and type(self) is cls and not is_described(cls):
             other = meant(cls, args, kwargs)
         if other is cls:
             today(self, *args, **kwargs)

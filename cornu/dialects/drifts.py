@@ -21,7 +21,7 @@ class Drift:
         what: how it was, and how it is.
         first, last: the generations from and up to which it was so.
         where: "module:name" in `cornu.dialects` that decides it; "" where it is not followed.
-        test: "file::test" in `tests/dialects` that fails where it is not followed.
+        test: "file::test", the file from `tests/dialects`, that fails where it is not followed.
         reason: why it is not followed.
     """
 
@@ -52,7 +52,8 @@ def _not_followed(name: str, first: str, last: str, what: str, reason: str) -> D
 
 SCRIPTS, LAYERS = "test_drift_scripts.py", "test_drift_layers.py"
 LOSSES, OPTIMIZERS = "test_drift_losses.py", "test_drift_optimizers.py"
-WEIGHTS = "test_drift_weights.py"
+BACKEND = "test_backend_drift.py"
+WEIGHTS, WRAPPERS = "test_drift_weights.py", "../wrappers/test_old_wrappers.py"
 
 OF_SCRIPTS: Sequence[Drift] = (
     _followed(
@@ -81,6 +82,12 @@ OF_SCRIPTS: Sequence[Drift] = (
         "dtype of outputs", "0.3", "0.3", "methods:_outputs",
         f"{SCRIPTS}::test_outputs_were_float64",
         "`predict` gives float64; then what was computed with.",
+    ),
+    _followed(
+        "batch_dot", "0.3", "2.2", "backend_math:batch_dot",
+        f"{BACKEND}::test_batch_dot_of_matrices",
+        "`K.batch_dot` of four axes and more multiplies the last two as matrices; then one axis of "
+        "each is summed over.",
     ),
     _followed(
         "names in logs", "0.3", "2.2", "method_rows:_logged_names",
@@ -321,6 +328,35 @@ OF_TRAINING: Sequence[Drift] = (
     ),
 )  # fmt: skip
 
+OF_WRAPPERS: Sequence[Drift] = (
+    _followed(
+        "score of KerasRegressor", "0.3", "2.0", "wrappers:KerasRegressor",
+        f"{WRAPPERS}::test_scores_and_shapes_of_regressors",
+        "the loss; then the loss below 0, so that more is better.",
+    ),
+    _followed(
+        "predictions of KerasRegressor", "0.3", "0.3", "wrappers:KerasRegressor",
+        f"{WRAPPERS}::test_scores_and_shapes_of_regressors",
+        "of one output (samples, 1); then (samples,).",
+    ),
+    _followed(
+        "labels of KerasClassifier", "0.3", "1.2", "wrappers:KerasClassifier",
+        f"{WRAPPERS}::test_labels_and_probabilities_of_classifiers",
+        "numbers from 0 on, as `fit` was given them; then any labels, mapped to `classes_` and "
+        "back.",
+    ),
+    _followed(
+        "probabilities of one output", "0.3", "0.3", "wrappers:KerasClassifier",
+        f"{WRAPPERS}::test_labels_and_probabilities_of_classifiers",
+        "one column, of the second class; then one for each class.",
+    ),
+    _followed(
+        "score without accuracy", "0.3", "0.3", "wrappers:KerasClassifier",
+        f"{WRAPPERS}::test_keras_0_asked_for_accuracy_itself",
+        "`score` asks for the accuracy itself; then `compile` has to name it.",
+    ),
+)  # fmt: skip
+
 NOT_FOLLOWED: Sequence[Drift] = (
     _not_followed(
         "name of the backend", "0.3", "1.0", "`K.backend()` was Theano's unless set.",
@@ -374,7 +410,10 @@ NOT_FOLLOWED: Sequence[Drift] = (
     ),
 )  # fmt: skip
 
-DRIFTS: Sequence[Drift] = (*OF_SCRIPTS, *OF_LAYERS, *OF_WEIGHTS, *OF_TRAINING, *NOT_FOLLOWED)
+DRIFTS: Sequence[Drift] = (
+    *(*OF_SCRIPTS, *OF_LAYERS, *OF_WEIGHTS, *OF_TRAINING, *OF_WRAPPERS),
+    *NOT_FOLLOWED,
+)
 
 
 # ---------------------------------------------------------------- the page
@@ -394,6 +433,7 @@ PARTS = (
     ("Layers", OF_LAYERS),
     ("First weights", OF_WEIGHTS),
     ("Training", OF_TRAINING),
+    ("Estimators of scikit-learn", OF_WRAPPERS),
 )
 
 

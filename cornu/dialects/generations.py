@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from cornu.errors import UsageError, listed, shown, suggestion
 
@@ -16,11 +17,22 @@ GENERATIONS = ("0.3", "1.0", "1.2", "2.0", "2.2", "2.3", "3")
 
 _within: ContextVar[str | None] = ContextVar("generation", default=None)
 
+# Each layer asks for the generation, and `os.environ.get` would take longer than all the rest.
+_environment: Any = os.environ
+_told, _name = _environment._data, _environment.encodekey("CORNU_GENERATION")
+_said: dict[Any, str] = {None: "3"}
+"""What the environment may hold -> the generation that it names."""
+
 
 def current() -> str:
     """The generation in force. Raises UsageError where the environment names none."""
     chosen = _within.get()
-    return _checked(os.environ.get("CORNU_GENERATION") or "3") if chosen is None else chosen
+    if chosen is None:
+        told = _told.get(_name)
+        if told not in _said:
+            _said[told] = _checked(os.environ["CORNU_GENERATION"] or "3")
+        chosen = _said[told]
+    return chosen
 
 
 def before(generation: str) -> bool:

@@ -94,12 +94,13 @@ def _learn_protocol(cls: type) -> None:
 
 def _record(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """`Layer._record`, with what old code expects of a call on Tensors."""
-    for inner in layer.all_layers():
-        if not type(inner).__module__.startswith("cornu."):
-            _learn_protocol(type(inner))
-            inner.__dict__["_building_for"] = shape_of(args[0]) if args else None
+    known = list(layer.all_layers())
+    of_users = [inner for inner in known if not _is_ours(type(inner))]
+    for inner in of_users:
+        _learn_protocol(type(inner))
+        inner.__dict__["_building_for"] = shape_of(args[0]) if args else None
     layer._build_from(args, kwargs)
-    for inner in layer.all_layers():
+    for inner in layer.all_layers() if of_users else known:  # theirs may have made more of them
         if inner.built and OLD_MARKS & inner.__dict__.keys():
             settle_weights(inner)
             _settle_regularizers(inner)

@@ -19,6 +19,7 @@ __all__ = [
     "SummedPenalty",
     "applies",
     "penalties_of_then",
+    "summed_penalty",
     "summed",
 ]
 
@@ -65,10 +66,14 @@ def penalties_of_then(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict
     given = kwargs.get("activity_regularizer")
     if given is None or is_described(cls) or not issubclass(cls, Layer) or not applies():
         return args, kwargs
-    return args, {**kwargs, "activity_regularizer": _summed(regularizers.get(given))}
+    return args, {**kwargs, "activity_regularizer": summed_penalty(given)}
 
 
-def _summed(penalty: Any) -> Any:
+def summed_penalty(given: Any) -> Any:
+    """A penalty, or what stands for one, as the sum that it was."""
+    penalty = regularizers.get(given)
+    if penalty is None:
+        return None
     own = [base for base in type(penalty).__mro__ if not base.__module__.startswith("cornu.")]
     told = any("set_layer" in vars(base) for base in own)  # as in Keras 1.1, where it was a mean
     if told or isinstance(penalty, (SummedL1L2, SummedPenalty)):

@@ -28,6 +28,7 @@ from cornu.dialects import (
     settling,
     shared,
     symbolic_training,
+    tf_shapes,
     weight_layouts,
 )
 from cornu.dialects import losses as older_losses
@@ -58,6 +59,7 @@ PARTS = (
     compiled,
     generic_utils,
     shared,
+    tf_shapes,
     weight_layouts,
 )
 for part in PARTS:

@@ -7,9 +7,9 @@ name that is still in use, but meant something else, and a default that has chan
 generation. The rows themselves are in `keras0`, `keras1` and `keras2`.
 """
 
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Any
 
@@ -89,7 +89,6 @@ class Table:
 
     def add(self, *rows: Row) -> None:
         """Add rows; older ones must come first."""
-        _plans.clear()
         for row in rows:
             self.by_name.setdefault(row.name, []).append(row)
             if not row.apart:
@@ -255,15 +254,12 @@ def retold(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]
     return _retold(cls, rows, args, kwargs, name, _as_this_class)
 
 
-def settled(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]:
+def as_then(cls: type, args: tuple, kwargs: Arguments) -> tuple[tuple, Arguments]:
     """As `retold`, for calls that fit today's class too; a rule of `settling`.
 
     Nothing changes in generation 3, but for names that cannot mean what today's class takes.
     """
-    generation = generations.current()
-    if generation == "3" and "input_dim" not in kwargs:
-        return args, kwargs
-    if _says_the_same(cls, generation, args, kwargs):
+    if generations.current() == "3" and "input_dim" not in kwargs:
         return args, kwargs
     return retold(cls, args, kwargs)
 
@@ -274,7 +270,7 @@ def described(cls: Any, args: tuple, kwargs: Arguments) -> Arguments | None:
     With "class_name" where another class of today, or of older generations, is meant.
     """
     generation = generations.current()
-    if _says_the_same(cls, generation, args, kwargs):
+    if is_right(watched(cls, generation, len(args), *kwargs), args, kwargs):
         order = _positional(cls) if args else ()
         return {**dict(zip(order, args, strict=False)), **kwargs}
     rows = table.of_class(cls)
@@ -285,35 +281,30 @@ def described(cls: Any, args: tuple, kwargs: Arguments) -> Arguments | None:
 
 # ---------------------------------------------------------------- calls that are as today's
 
-Watched = list[tuple[str, int, Any]]
+Watched = Sequence[tuple[str, int, Any]]
 """Arguments of which a value may have meant something else: name, place or -1, what rows say."""
 
-_plans: "weakref.WeakKeyDictionary[type, dict[tuple, Watched | None]]" = weakref.WeakKeyDictionary()
+remembered = lru_cache(maxsize=4096)
+"""A right spelling costs little, as what there is to watch is found once for each form of call."""
 
 
-def _says_the_same(cls: Any, generation: str, args: tuple, kwargs: Arguments) -> bool:
-    """Whether a call meant in this generation what it means today.
-
-    Remembered by the number and the names of its arguments, so that a right spelling costs little.
-    """
-    plans = _plans.get(cls)
-    if plans is None:
-        plans = _plans[cls] = {}
-    key = (generation, len(args), *kwargs)
-    if key not in plans:
-        plans[key] = _plan(cls, generation, len(args), list(kwargs))
-    watched = plans[key]
-    if watched is None:
+def is_right(watch: Watched | None, args: tuple, kwargs: Arguments) -> bool:
+    """Whether a call meant what it means today, by what there is to watch in it."""
+    if watch is None:
         return False
-    for name, place, said in watched:
+    for name, place, said in watch:
         value = kwargs[name] if place < 0 else args[place]
         if _value(said, value) is not value:
             return False
     return True
 
 
-def _plan(cls: Any, generation: str, count: int, names: list[str]) -> Watched | None:
-    """What to look at in such calls; None where the rows have to be asked each time."""
+@remembered
+def watched(cls: Any, generation: str, count: int, *names: str) -> Watched | None:
+    """What to watch in calls with so many positional arguments and those names.
+
+    None where the rows have to be asked each time.
+    """
     rows = table.of_class(cls)
     known, order = {*cls.fields, *cls.options} - UNSURE, _positional(cls)
     given = [*order[:count], *names]
@@ -323,7 +314,7 @@ def _plan(cls: Any, generation: str, count: int, names: list[str]) -> Watched | 
         return None
     if any(generation in by and n not in given for r in rows for n, by in r.defaults.items()):
         return None
-    watched: Watched = []
+    found: list[tuple[str, int, Any]] = []
     for row in rows:
         if not (row.apart or row.in_force(generation)):
             continue
@@ -333,10 +324,10 @@ def _plan(cls: Any, generation: str, count: int, names: list[str]) -> Watched | 
         renamed = {name for name in touched if row.rename.get(name, name) != name}
         if needs is None or needs & set(given) or renamed or touched - only_values:
             return None
-        watched += [
+        found += [
             (name, -1 if name in names else given.index(name), row.values[name]) for name in touched
         ]
-    return watched
+    return found
 
 
 def _then_first(rows: list[Row], generation: str, today: list[str]) -> list[str]:

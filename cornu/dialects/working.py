@@ -36,17 +36,40 @@ class Working:
         return getattr(self.data, name)
 
 
+class Queued:
+    """A generator of which so many batches are made ahead."""
+
+    def __init__(self, data: Any, max_queue_size: Any):
+        self.data, self.max_queue_size = data, max_queue_size
+
+    def __iter__(self) -> "Queued":
+        return self
+
+    def __next__(self) -> Any:
+        return next(self.data)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "data" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.data, name)
+
+
 def with_workers(found: Arguments, given: Mapping[str, Any]) -> Arguments:
     """Arguments of today whose datasets have the workers that the older ones `given` asked for."""
     settings = {new: given[old] for old, new in SPELLINGS.items() if old in given}
     if not settings:
         return found
     return {
-        name: Working(value, settings)
-        if name in ("x", "validation_data") and feeds.is_dataset(value)
-        else value
+        name: _with(value, settings) if name in ("x", "validation_data") else value
         for name, value in found.items()
     }
+
+
+def _with(value: Any, settings: Mapping[str, Any]) -> Any:
+    if feeds.is_dataset(value):
+        return Working(value, settings)
+    room = settings.get("max_queue_size")
+    return Queued(value, room) if room is not None and hasattr(value, "__next__") else value
 
 
 def idle_workers(found: Arguments, given: Mapping[str, Any]) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
-from cornu import config
-from cornu.dialects import becoming, images, initializers, regularizers
+from cornu.dialects import becoming, images, initializers, regularizers, settling
 
 DRIFTS = (
     initializers.whole_gates,
@@ -19,11 +18,13 @@ DRIFTS = (
 @contextmanager
 def rows_alone() -> Iterator[None]:
     """Have a constructor make what its rows say, and nothing else."""
+    rules = {
+        cls: tuple(r for r in asked if r not in DRIFTS) for cls, asked in settling.RULES.items()
+    }
     with ExitStack() as kept:
-        for cls in {cls for classes in config.known_classes.values() for cls in classes}:
-            if "settled_by" in vars(cls):
-                rules = tuple(rule for rule in cls.settled_by if rule not in DRIFTS)
-                kept.enter_context(mock.patch.object(cls, "settled_by", rules))
+        kept.callback(settling._watched.cache_clear)  # what is remembered is of these rules
+        settling._watched.cache_clear()
+        kept.enter_context(mock.patch.dict(settling.RULES, rules))
         kept.enter_context(mock.patch.object(becoming, "RULES", dict.fromkeys(becoming.RULES)))
         kept.enter_context(mock.patch.object(becoming, "_meant_by_default", lambda cls, *_: cls))
         yield

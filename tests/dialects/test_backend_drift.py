@@ -133,6 +133,12 @@ def test_batch_dot_of_matrices():
         np.testing.assert_allclose(K.batch_dot(x, y, [3, 2]), x @ y, rtol=1e-4, atol=1e-5)
         turned = K.batch_dot(x.swapaxes(2, 3), y.swapaxes(2, 3), axes=[2, 3])
         np.testing.assert_allclose(turned, x @ y, rtol=1e-4, atol=1e-5)
+        few, agreement = batch(2, 3, 5), np.einsum("bpn,bpnm->bpm", batch(2, 3, 5), y)
+        np.testing.assert_allclose(K.batch_dot(few, y, [2, 2]), agreement, rtol=1e-4, atol=1e-5)
+        expected = np.einsum("bpm,bpnm->bpn", agreement, y)  # as layers of capsules do it
+        np.testing.assert_allclose(K.batch_dot(agreement, y, [2, 3]), expected, rtol=1e-4)
+        np.testing.assert_allclose(K.batch_dot(y, few, [2, 2]), agreement, rtol=1e-4, atol=1e-5)
+    assert K.batch_dot(few, y, [2, 2]).shape == (2, 3, 3, 6)
     assert K.batch_dot(x, y, [3, 2]).shape == (2, 3, 4, 3, 6)
     a, b = batch(2, 3, 4), batch(2, 4, 5)
     np.testing.assert_allclose(K.batch_dot(a, b, axes=[(2,), (1,)]), a @ b, rtol=1e-4, atol=1e-5)

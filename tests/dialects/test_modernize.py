@@ -452,6 +452,14 @@ def test_what_cannot_be_decided_is_left_and_said(call, said):
     assert said in note.text and note.line == HEAD.count("\n")
 
 
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_estimators_are_named_by_what_does_the_same(kind):
+    text = f"from keras.wrappers.scikit_learn import Keras{kind}\nKeras{kind}(make, nb_epoch=3)\n"
+    new, (note,) = modern(text)
+    assert new == text and not note.changed
+    assert f"keras.wrappers.SKLearn{kind} takes build_fn as model" in note.text
+
+
 def test_every_change_is_explained_by_line():
     _, remarks = modern("""
         from keras.layers import Convolution2D, Embedding, GRU

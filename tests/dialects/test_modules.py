@@ -13,7 +13,7 @@ import pytest
 import cornu
 from cornu import layers, losses, models, optimizers
 from cornu.dialects import interfaces, modules, np_utils, spellings
-from cornu.dialects.absent import REASONS, WAITING
+from cornu.dialects.absent import REASONS
 from cornu.dialects.paths import NAMES, OPEN, PATHS
 
 HERE = Path(__file__).parent
@@ -62,23 +62,11 @@ def missing_names() -> dict[str, set[str]]:
 
 def test_every_public_name_is_there_or_has_a_reason():
     """And no reason stands longer than it is true."""
-    missing = {p: n for p, n in missing_names().items() if p.split(".")[0] not in WAITING}
     said: dict[str, set[str]] = {}
     for paths in REASONS.values():
         for path, names in paths.items():
             said.setdefault(path, set()).update(names.split())
-    assert missing == said
-
-
-@pytest.mark.parametrize("part", WAITING)
-def test_what_is_waited_for_is_not_all_there(part):
-    """Once all of a part has come, its entry is wrong."""
-    gone = {path: names for path, names in missing_names().items() if path.split(".")[0] == part}
-    assert gone, f"all of {part} is there: take it off absent.WAITING"
-    for path, names in gone.items():
-        for name in names:
-            said = modules.missing_path(path) if name == "*" else modules.missing(path, name)
-            assert WAITING[part] in said
+    assert missing_names() == said
 
 
 def test_a_name_that_is_not_there_is_an_error_with_its_reason():

@@ -114,3 +114,17 @@ def test_one_tensor_in_a_list(generation, kind):
         assert isinstance(model.output, kind) and isinstance(model(x), kind)
         assert model.predict(np.ones((4, 3)), verbose=0).shape == (4, 2)
         assert model.output_shape == (None, 2)
+
+
+def test_shapes_as_tensorflow_gave_them():
+    """`int(x.get_shape()[1])`, `.value` of TensorFlow 1, `as_list()`; unknown sizes are None."""
+    x = Input((4, None))
+    shape = x.get_shape()
+    assert shape.as_list() == [None, 4, None] and shape == (None, 4, None)
+    assert type(shape.as_list()[1]) is int and shape[1].value == 4 and int(shape[1]) == 4
+    assert shape.ndims == shape.rank == 3 and not shape.is_fully_defined()
+    x.set_shape((2, 4, 7))
+    assert x.shape == (2, 4, 7) and x.get_shape().is_fully_defined()
+    kernel = layers.Dense(3)
+    kernel.build((None, 2))
+    assert kernel.kernel.get_shape().as_list() == [2, 3]

@@ -8,7 +8,16 @@ import pytest
 
 from cornu import config, constraints, initializers, layers, optimizers
 from cornu.config import Configurable
-from cornu.dialects import generations, keras0, keras1, keras1_optimizers, keras2, spellings, table
+from cornu.dialects import (
+    generations,
+    keras0,
+    keras1,
+    keras1_optimizers,
+    keras2,
+    settling,
+    spellings,
+    table,
+)
 from cornu.dialects.table import Row, applied, made, told, until
 from cornu.errors import UsageError, UsageTypeError
 
@@ -194,7 +203,7 @@ def test_rows_end_at_arguments_of_today(row):
 def test_hooks_are_put_once():
     spellings.register()
     assert config.translate.count(table.retold) == 1
-    assert layers.Dense.settled_by.count(table.settled) == 1
+    assert layers.Dense.settled_by.count(settling.settled) == 1
     assert list(inspect.signature(table.retold).parameters) == ["cls", "args", "kwargs"]
 
 
@@ -204,9 +213,48 @@ def test_a_class_of_one_meaning_is_asked_for_none():
     assert constraints.NonNeg.settled_by == ()
 
 
+@pytest.mark.parametrize("generation", generations.GENERATIONS)
+@pytest.mark.parametrize(
+    ("cls", "args", "kwargs"),
+    [
+        (layers.Dense, (3,), {"activation": "relu"}),
+        (layers.Dense, (3,), {"activation": "hard_sigmoid"}),
+        (layers.Dense, (3,), {"activity_regularizer": "l2"}),
+        (layers.Dense, (3,), {"kernel_initializer": lambda shape, name=None: np.ones(shape)}),
+        (layers.Conv1D, (3, 5), {"padding": "same"}),
+        (layers.LSTM, (3,), {}),
+        (layers.LSTM, (), {"units": 3, "input_dim": 4}),
+        (layers.Embedding, (9, 3), {}),
+        (layers.LeakyReLU, (0.2,), {}),
+        (initializers.Orthogonal, (), {}),
+        (optimizers.SGD, (0.1,), {"momentum": 0.5}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*old spelling")
+def test_a_call_that_is_not_in_doubt_is_as_its_rules_tell_it(generation, cls, args, kwargs):
+    """What `settled` does not ask its rules of, none of them would change."""
+    known = (args, dict(kwargs))
+    with spellings.registered(), generations.within(generation):
+        asked = settling._watched(cls, generation, len(args), *kwargs)
+        for rule in settling._rules(cls):
+            known = rule(cls, *known)
+        found = settling.settled(cls, args, kwargs)
+    assert found[0] == known[0] and found[1].keys() == known[1].keys()
+    if table.is_right(asked, args, kwargs):
+        assert (found[0], found[1]) == (args, kwargs)
+        assert all(known[1][name] is value for name, value in kwargs.items())
+
+
+def test_a_right_spelling_is_not_in_doubt():
+    with spellings.registered(), generations.within("2.3"):
+        watched = settling._watched(layers.Dense, "2.3", 1, "activation")
+        assert table.is_right(watched, (3,), {"activation": "relu"})
+        assert not table.is_right(watched, (3,), {"activation": "hard_sigmoid"})
+
+
 def test_unregister_takes_every_rule_back():
     with spellings.registered():
-        assert table.settled in optimizers.SGD.settled_by
+        assert settling.settled in optimizers.SGD.settled_by
     spellings.unregister()
     try:
         assert optimizers.SGD.settled_by == layers.LSTM.settled_by == ()

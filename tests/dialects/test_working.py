@@ -6,7 +6,7 @@ import pytest
 
 from cornu.dialects import method_rows, spellings
 from cornu.dialects.working import Working, idle_workers, with_workers
-from cornu.training import workers
+from cornu.training import streams, workers
 from training.reference import X, Y, linear
 from training.worked import Worked
 
@@ -72,3 +72,27 @@ def test_what_is_wrapped_can_be_sent_to_a_process(wrap):
     made = pickle.loads(pickle.dumps(wrap(Worked(2, True, length=3))))
     assert len(made) == 3 and made[1].tolist() == [[1.0]] and made.use_multiprocessing
     assert not hasattr(made, "nothing")
+
+
+@pytest.mark.filterwarnings("ignore:.*is an old spelling")
+def test_a_generator_is_read_as_far_ahead_as_the_call_says(monkeypatch):
+    rooms = []
+    before = streams.Reader.__init__
+
+    def noted(self, read, most, threaded, late, room=None):
+        rooms.append(room)
+        before(self, read, most, threaded, late, room)
+
+    def batches():
+        while True:
+            yield X, Y
+
+    monkeypatch.setattr(streams.Reader, "__init__", noted)
+    with spellings.registered():
+        model = linear()
+        model.fit_generator(batches(), 2, 1, verbose=0, max_queue_size=3)
+        model.fit_generator(batches(), 2, 1, verbose=0)
+        model.evaluate_generator(batches(), 2, max_queue_size=7)
+    assert rooms == [3, None, 7]
+    found = with_workers({"x": iter([(X, Y)])}, {"max_queue_size": 4})
+    assert next(found["x"])[0] is X and found["x"].max_queue_size == 4

@@ -9,7 +9,16 @@ from cornu.dialects.old_classes import OldClass
 from cornu.dialects.paths import PATHS
 from cornu.dialects.spellings import table
 
-__all__ = ["MODERN", "ROOTS", "Ref", "below_root", "module_home", "of_today", "resolve"]
+__all__ = [
+    "MODERN",
+    "ROOTS",
+    "SUCCESSORS",
+    "Ref",
+    "below_root",
+    "module_home",
+    "of_today",
+    "resolve",
+]
 
 ROOTS = ("tensorflow.python.keras", "tensorflow.keras", "tf_keras", "keras")
 """What `import keras` was called; the longest first where one begins another."""
@@ -19,6 +28,13 @@ MODERN = (*(path for path, sources in PATHS.items() if sources.split()[:1] == [p
 
 GONE = ("backend", "wrappers.scikit_learn")
 """Paths that are there for old code: nothing is moved to them."""
+
+SUCCESSORS = {
+    ("wrappers.scikit_learn", f"Keras{kind}"): f"keras.wrappers.SKLearn{kind} takes build_fn as "
+    "model, its arguments as model_kwargs and those of fit as fit_kwargs"
+    for kind in ("Classifier", "Regressor")
+}
+"""Path and name -> what does the same today, though no call can be told word by word."""
 
 
 class Ref(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import libcst as cst
 
 from cornu.dialects import modules
-from cornu.dialects.modernize.homes import MODERN, Ref, below_root, resolve
+from cornu.dialects.modernize.homes import MODERN, SUCCESSORS, Ref, below_root, resolve
 from cornu.dialects.modernize.script import Script, dotted
 from cornu.dialects.modernize.written import Undecided
 from cornu.dialects.paths import BEFORE_3
@@ -347,7 +347,9 @@ class _Statements(cst.CSTTransformer):
 
     def _say_gone(self, full: str, ref: Ref) -> None:
         if ref.path not in MODERN or ref.value is not None:
-            self.say(self._line_of_name(full), f"{full} has no place in Keras 3", False)
+            other = SUCCESSORS.get((ref.path, ref.name))
+            said = f"has no place in Keras 3; {other}" if other else "has no place in Keras 3"
+            self.say(self._line_of_name(full), f"{full} {said}", False)
 
     def _line_of_name(self, full: str) -> int:
         return self.script.facts.imported_at.get(full, 1)
