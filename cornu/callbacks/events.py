@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from cornu.errors import UsageError, shown
+from cornu.errors import UsageError, shown, warn
 
 BINS = 30
 SIDE = 64
@@ -61,6 +61,7 @@ class Events:
         self.folder, self.run, self.sizes = folder, run, sizes
         self._parts = parts()
         self._file: io.FileIO | None = None
+        self._left_out: set[str] = set()  # tags of what is no number
         for path in self._own():
             size = sizes.get(path.name)
             if size is None:
@@ -69,9 +70,12 @@ class Events:
                 os.truncate(path, size)
 
     def scalars(self, step: int, figures: Mapping[str, Any]) -> None:
-        """Numbers by tag; of an array, each one with its place in the tag."""
+        """Numbers by tag; of an array, each one with its place in the tag.
+
+        What is no number is left out, with a warning when a tag comes first.
+        """
         make = self._parts.summary.Summary.Value
-        values = [make(tag=tag, simple_value=v) for tag, v in _spread(figures)]
+        values = [make(tag=tag, simple_value=v) for tag, v in _spread(figures, self._left_out)]
         if values:
             self._write(step, values)
 
@@ -158,9 +162,15 @@ class Events:
         return file
 
 
-def _spread(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _spread(figures: Mapping[str, Any], left_out: set[str]) -> Iterator[tuple[str, float]]:
     for tag, value in figures.items():
-        array = np.asarray(value, "float64")
+        try:
+            array = np.asarray(value, "float64")
+        except (TypeError, ValueError):
+            if tag not in left_out:
+                left_out.add(tag)
+                warn(f'TensorBoard: "{tag}" is {shown(value)}, no number; it is left out.')
+            continue
         if array.ndim == 0:
             yield tag, float(array)
         else:

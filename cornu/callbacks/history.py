@@ -25,6 +25,8 @@ class History(Callback):
         seconds: how long each epoch took, its validation included.
         begun: when training began, in seconds since 1970 (UTC).
         seed: of the process, when training began; `set_random_seed` takes it.
+        validation: `(x, y)` that `fit` was validated by, for `report`; None where that was nothing,
+            a stream, several outputs, or more than 64 MiB.
 
     Example:
         >>> history = model.fit(x, y, epochs=10, validation_split=0.1)
@@ -41,6 +43,7 @@ class History(Callback):
         self.seconds: list[float] = []
         self.begun: float | None = None
         self.seed: int | None = None
+        self.validation: tuple[Any, Any] | None = None
         self._mark = time.perf_counter()
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
@@ -85,11 +88,12 @@ class History(Callback):
         """Write the run as one page (HTML) that needs nothing else: no network, no library.
 
         It has the curves, the best epoch, the settings, and the model's layers and graph; of a
-        classifier also how often each class was taken for each other one, where `data` is given.
+        classifier also how often each class was taken for each other one.
 
         Args:
             path: of the page, as "run.html"; replaced at once, or not at all.
-            data: `(x, y)` to predict and compare, as the data validated by.
+            data: `(x, y)` to predict and compare; those that `fit` was validated by (see
+                `validation`), unless given.
             classes: names of the classes, in order.
 
         Returns:

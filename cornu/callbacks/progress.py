@@ -239,7 +239,10 @@ class Progbar:
 
 
 def _figure(value: Any) -> str:
-    number = float(np.mean(value))
+    try:
+        number = float(np.mean(value))
+    except (TypeError, ValueError):  # what a callback of the user's has put into the logs
+        return shown(value)
     return f"{number:.4f}" if 1e-3 <= abs(number) < 1e5 or number == 0 else f"{number:.4e}"
 
 

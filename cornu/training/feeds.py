@@ -313,6 +313,19 @@ def length(data: Any) -> int | None:
     return None if found >= ENDLESS else found
 
 
+def queued(feed: Feed) -> int | None:
+    """How many batches to read ahead, where what yields them says so by `max_queue_size`.
+
+    A dataset by index means its workers. Raises UsageTypeError for what is no number of batches.
+    """
+    found = None if isinstance(feed, ByIndex) else getattr(feed.data, "max_queue_size", None)
+    if found is None:
+        return None
+    if not isinstance(found, (int, np.integer)) or isinstance(found, bool) or found < 0:
+        raise UsageTypeError("E-TYPE", f"max_queue_size must be an int >= 0; got {shown(found)}.")
+    return int(found) or None
+
+
 def is_endless(data: Any) -> bool:
     """Whether what can be iterated says that it never ends."""
     cardinality: Any = getattr(data, "cardinality", None)

@@ -11,14 +11,14 @@ from cornu.state import Frame, Variable
 def value_and_gradients(
     fn: Callable, variables: Iterable[Variable], has_aux: bool = False
 ) -> Callable:
-    """A function that gives the value of `fn(*args)` and its gradients by `variables`.
+    """A function that gives the value of `fn` for its arguments, and its gradients by `variables`.
 
     Layers inside run as in training, and what they assign (moving averages) is kept. It is compiled
     once per shape of the arguments.
 
     Args:
-        fn: takes arrays, or structures of them; returns one number, with `has_aux` a pair of it and
-            anything else. It reads Variables as it likes.
+        fn: takes arrays, or structures of them, also by keyword; returns one number, with `has_aux`
+            a pair of it and anything else. It reads Variables as it likes.
         variables: such as `model.trainable_variables`; the gradients come in their order.
 
     Raises:
@@ -51,32 +51,34 @@ class _Slopes:
         self.known: set = set()  # shapes of arguments whose readings are known
         self.run = engine.jit(self._run)
 
-    def __call__(self, *args: Any) -> tuple[Any, list]:
-        args = tree.map_structure(lambda a: None if a is None else engine.array(a), args)
-        self._look(args)
+    def __call__(self, *args: Any, **named: Any) -> tuple[Any, list]:
+        said = tree.map_structure(
+            lambda a: None if a is None else engine.array(a), (args, dict(sorted(named.items())))
+        )
+        self._look(said)
         with state.cells_lock:
             cells = [*self.variables, *self.others]
             values = [cell._value for cell in cells]
             key = engine.key(state.seeds.next())
-            found, gradients, news = self.run(values, key, args)
+            found, gradients, news = self.run(values, key, said)
             for cell, value in zip(cells, news, strict=True):
                 cell._value = value
         return found, gradients
 
-    def _look(self, args: tuple) -> None:
+    def _look(self, said: tuple) -> None:
         """Find out which Variables the function reads besides."""
         specs = tree.map_structure(
-            lambda a: None if a is None else engine.Spec(tuple(a.shape), str(a.dtype)), args
+            lambda a: None if a is None else engine.Spec(tuple(a.shape), str(a.dtype)), said
         )
         shapes = repr(specs)
         if shapes in self.known:
             return
         strangers: dict[Variable, None] = {}
 
-        def once(args: tuple) -> Any:
+        def once(said: tuple) -> Any:
             with Frame(key=engine.key(0), training=True) as frame:
                 frame.strangers = strangers
-                self._value(args)
+                self._value(said)
                 strangers.update(dict.fromkeys(frame.bound))
             return engine.np.zeros(())
 
@@ -87,8 +89,9 @@ class _Slopes:
             self.others += new
             self.run = engine.jit(self._run)
 
-    def _value(self, args: tuple) -> tuple[Any, Any]:
-        found = self.fn(*args)
+    def _value(self, said: tuple) -> tuple[Any, Any]:
+        args, named = said
+        found = self.fn(*args, **named)
         value, aux = found if self.has_aux else (found, None)
         if getattr(value, "shape", None) != ():
             raise UsageError(
@@ -97,14 +100,14 @@ class _Slopes:
             )
         return value, aux
 
-    def _run(self, values: Sequence[Any], key: Any, args: tuple) -> tuple[Any, list, list]:
+    def _run(self, values: Sequence[Any], key: Any, said: tuple) -> tuple[Any, list, list]:
         count = len(self.variables)
 
         def value(trained: list) -> tuple[Any, tuple]:
             bound = [*trained, *values[count:]]
             cells = [*self.variables, *self.others]
             with Frame(zip(cells, bound, strict=True), True, key) as frame:
-                found, aux = self._value(args)
+                found, aux = self._value(said)
                 return found, (aux, [frame.bound[cell] for cell in cells])
 
         (found, (aux, news)), gradients = engine.value_and_grad(value, has_aux=True)(

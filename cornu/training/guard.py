@@ -19,6 +19,7 @@ from cornu.training.step import Program
 
 POLICIES = ("raise", "skip", "stop", "ignore")
 SHARE = 100  # keeping the state takes at most this fraction of the time
+GONE_SHARE = 20  # the same where batches cannot be run again without a state kept since
 MOST = 512 * 2**20  # bytes of a state that is kept
 
 WAYS_OUT = (
@@ -140,7 +141,8 @@ class Guard:
         gone = bool(self.chunks) and self.chunks[0].part.batch is not part.batch
         if gone:
             self.exact = False  # where those batches were, others may be read by now
-        lately = time.perf_counter() - self.at <= SHARE * self.cost
+        share = SHARE if not gone else GONE_SHARE
+        lately = time.perf_counter() - self.at <= share * self.cost
         stale = self.watched and (gone or not self.program.is_untouched())
         if self.kept is not None and lately and not stale:
             return
@@ -148,7 +150,7 @@ class Guard:
             self.settle()
         self.counted = self.counted or any(one.epoch == self.epoch for one in self.chunks)
         begun = time.perf_counter()
-        self.kept, self.chunks, self.exact = self.program.snapshot(), [], True
+        self.kept, self.chunks, self.exact = self.program.copied(self.kept), [], True
         self.at = time.perf_counter()
         self.cost = self.at - begun
 

@@ -8,6 +8,7 @@ What the facts are is `run.py`'s to say; this is how plain data and arrays are l
 import hashlib
 import json
 import os
+import re
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,6 +25,9 @@ from cornu.saving.text import parse
 from cornu.training.holding import hold, let_go
 
 FILES = ("run-0.safetensors", "run-1.safetensors")
+LEFT = re.compile(rf"\.({'|'.join(map(re.escape, FILES))})\.[0-9a-f]+")
+"""What `write_whole` calls a file before it is whole."""
+
 FACTS = "facts"
 FORMAT = 1
 
@@ -92,6 +96,7 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.close()
             self._end = weakref.finalize(self, let_go, hold(self.path))
+            self._sweep()
             write_whole(self.path / TRIED, lambda file: None)
             (self.path / TRIED).unlink(missing_ok=True)
         except OSError as error:
@@ -121,11 +126,18 @@ class Folder:
         if self._end is not None:
             self._end()
 
+    def _sweep(self) -> None:
+        """Remove files that a process which was killed has not written to their ends."""
+        for path in self.path.iterdir() if self.path.is_dir() else ():
+            if LEFT.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Remove what is kept, and the folder if nothing else is in it."""
         self.close()
         for name in FILES:
             (self.path / name).unlink(missing_ok=True)
+        self._sweep()
         if self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
 

@@ -22,6 +22,9 @@ from cornu.training.step import Predictor, Program
 
 Source = Arrays | Stream
 
+HELD = 64 * 2**20
+"""Bytes of an array of validation data that a `History` holds."""
+
 
 # ---------------------------------------------------------------- fit
 
@@ -46,6 +49,8 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     size = getattr(train, "batch_size", None)
     callbacks = _callbacks(model, said["callbacks"], verbose, epochs, train.steps, size)
     keeper = _keeper(callbacks, said["resume"])
+    for history in (c for c in callbacks.callbacks if isinstance(c, History)):
+        history.validation = _at_hand(validation)
     run = Run(
         model,
         program,
@@ -64,6 +69,17 @@ def fit(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> History:
     finally:
         if keeper is not None:
             keeper.folder.close()
+
+
+def _at_hand(validation: Source | None) -> tuple[Any, Any] | None:
+    """Inputs and targets of one output that cost little to be held for longer than `fit`."""
+    if not isinstance(validation, Arrays) or len(validation.host.y) != 1:
+        return None
+    found = [a for a in tree.leaves(validation.host) if a is not None]
+    owners = [a if getattr(a, "base", None) is None else a.base for a in found]
+    if any(getattr(a, "nbytes", HELD + 1) > HELD for a in owners):
+        return None
+    return validation.host.x, validation.host.y[0]
 
 
 def _guard(model: Any, program: Program, callbacks: CallbackList, said: Any) -> Guard:
@@ -151,7 +167,7 @@ def evaluate(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     verbose = _verbosity(said["verbose"])
     callbacks = _told(model, said["callbacks"], source.steps)
     bar = Bar(source.steps, verbose)
-    with nullcontext() if callbacks is None else callbacks.undone():
+    with program.apart(), nullcontext() if callbacks is None else callbacks.undone():
         logs = judge(program, source, callbacks)
     bar.update(source.steps or 0, logs, last=True)
     return logs if said["return_dict"] else in_order(logs)
@@ -181,7 +197,8 @@ def test_on_batch(model: Any, x: Any, y: Any, said: Mapping[str, Any]) -> Any:
     batch = sources.one_batch(model, x, y, said, "test_on_batch")
     sources.check_batch(model, batch, "test_on_batch")
     program = program_for(model, batch, train=False)
-    logs = numbers(program.test(Part(batch, None, 0, 1, batch.rows), fresh=True))
+    with program.apart():
+        logs = numbers(program.test(Part(batch, None, 0, 1, batch.rows), fresh=True))
     return logs if said["return_dict"] else in_order(logs)
 
 

@@ -65,6 +65,8 @@ class Reader:
         most: how many batches may lie next to each other.
         threaded: False to read when a batch is asked for.
         late: called when a batch does not come for `SLOW` seconds.
+        room: how many batches to read ahead; as many as lie together, and at least `ALONE`, if
+            None.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class Reader:
         most: int,
         threaded: bool,
         late: Callable[[], Any],
+        room: int | None = None,
     ):
         self.read, self.most, self.threaded, self.late = read, most, threaded, late
+        self.room = room
         self.turn = threading.Condition()
         self.groups: deque[Group] = deque()
         self.free: list[Batch] = []
@@ -102,7 +106,7 @@ class Reader:
             if self.taken is not None and self.taken.reusable:
                 self.free.append(self.taken.host)
             self.taken = None
-        group = self._await(max(self.most if self.like is None else self.together, ALONE))
+        group = self._await(self._reach(self.most if self.like is None else self.together))
         if group is not None:
             with self.turn:
                 self.taken = self.groups.popleft()
@@ -131,6 +135,10 @@ class Reader:
         self.thread = None
 
     # ---------------------------------------------------------------- the side that takes
+
+    def _reach(self, together: int) -> int:
+        """How many batches to read ahead where so many lie together."""
+        return max(together, ALONE) if self.room is None else self.room
 
     def _await(self, ahead: int) -> Group | None:
         told = False
@@ -196,7 +204,7 @@ class Reader:
             self.like, self.together = kinds, self._room(batch)
             if state is not None:
                 self.together = 1  # it is that of the batch which was given out last
-            self.ahead = min(self.ahead, max(self.together, ALONE))
+            self.ahead = min(self.ahead, self._reach(self.together))
         last = self.groups[-1] if self.groups else None
         if kinds == self.like and last is not None and last.reusable and last.count < last.most:
             last.add(batch, state)

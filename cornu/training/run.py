@@ -11,7 +11,7 @@ import re
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,7 @@ class Run:
         self.begun_passes = program.passes
         self.begun_as: list[dict[str, bytes]] = []
         self.settings = "" if keeper is None else _settings(model.optimizer)
+        self.data: list = []  # what it trains on and is judged by, where it is kept
         self.first = self.epoch = self.done = 0
 
     def go(self, first: int, epochs: int) -> History:
@@ -117,6 +118,8 @@ class Run:
         self.first = self.epoch = first
         found = None
         if self.keeper is not None:
+            judged = None if self.validation is None else described(self.validation)
+            self.data = [described(self.train), judged]
             found = self._found(self.keeper.folder)
             self.begun_as = [_plain(callback) for callback in self.callbacks.callbacks]
         if found is not None:
@@ -218,9 +221,13 @@ class Run:
             interrupts.follow(self._way_on)
 
         model = self.model
-        figures = run_pass(
-            source, run, self.pace, before, after, lambda: model.stop_training, self.done
-        )
+        program.training = True
+        try:
+            figures = run_pass(
+                source, run, self.pace, before, after, lambda: model.stop_training, self.done
+            )
+        finally:
+            program.training = False
         return figures or numbers(program.results())  # all steps were over before
 
     # ---------------------------------------------------------------- the run as one value
@@ -236,6 +243,7 @@ class Run:
             "stopped": bool(self.model.stop_training),
             "logs": {name: value for name, value in logs.items() if is_plain(value)},
             "settings": self.settings,
+            "judged": self.data[1],
             "cells": program.snapshot(),
             "seed": program.seed,
             "passes": self.begun_passes,
@@ -260,7 +268,7 @@ class Run:
             "optimizer": type(self.model.optimizer).__name__,
             "layers": _layers(self.model),
             "loss": re.sub(r"_\d+", "", self.program.objective.loss_names),
-            "data": described(self.train),
+            "data": self.data[0],
             "first epoch": self.first,
         }
 
@@ -301,14 +309,30 @@ class Run:
             if own is not None:
                 kept = [one for one in kept if one is not own]
                 vars(callback).update(own[1])
+        self._miss([name for name, own in kept if own])
         self.model.stop_training = found["stopped"]
         state.seeds.seed, state.seeds.taken, state.seeds.chosen = found["seeds"]
         random.setstate(found["random"])
         np.random.set_state(found["numpy"])
 
+    def _miss(self, gone: Sequence[str]) -> None:
+        """Warn of callbacks that the run had, which knew something and are not there now."""
+        if gone and self.keeper is not None:
+            now = sorted({type(c).__name__ for c in self.callbacks.callbacks} & {*gone})
+            others = f" It goes by the order of {listed(now)} in the list." if now else ""
+            warn(
+                f"{self.keeper.folder.path} keeps a run that had {listed(gone)} besides, which "
+                f"this one has not: what it knew is lost.{others}"
+            )
+
     def _tell(self, found: Mapping[str, Any], epochs: int) -> None:
         """Say what a user who has changed the script might not expect."""
         assert self.keeper is not None
+        if found.get("judged", self.data[1]) != self.data[1]:
+            warn(
+                f"{self.keeper.folder.path} keeps a run that was validated by other data, or not "
+                "at all: its val_ figures before and after this cannot be compared."
+            )
         if found["settings"] != self.settings:
             warn(
                 f"{self.keeper.folder.path} keeps a run whose optimizer had other settings: it "

@@ -5,7 +5,8 @@ compiled call: as a loop on the device where the engine says that pays, else one
 new state is written back at once or not at all, so a model is whole at any moment.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import is_
 from typing import Any
 
@@ -66,6 +67,7 @@ class Program:
         self.traits: set[str] = set()
         self.names: list[str] = []
         self.warned = False
+        self.training = False  # whether the running figures are those of an epoch in the midst
         self.seconds: dict[str, float] = {}  # of a "train" and of a "test" step, once known
         self._made: list = []  # by the last step, where it was watched
         self._compile()
@@ -299,6 +301,19 @@ class Program:
         with state.cells_lock:
             return [np.asarray(cell._value) for cell in self.cells]
 
+    def copied(self, into: list[np.ndarray] | None) -> list[np.ndarray]:
+        """The state of this moment, in memory of its own: in that of an older copy if it fits.
+
+        What a snapshot looks at is copied by the next step, into new memory; a copy leaves the
+        state to be written over.
+        """
+        now = self.snapshot()
+        if into is None or _kinds(into) != _kinds(now):
+            return [np.array(value) for value in now]
+        for old, value in zip(into, now, strict=True):
+            np.copyto(old, value)
+        return into
+
     def restore(self, values: Sequence[np.ndarray]) -> None:
         """Set the state to what `snapshot` gave, perhaps before more Variables were found."""
         with state.cells_lock:
@@ -313,6 +328,20 @@ class Program:
         """Begin the running figures again."""
         with state.cells_lock:
             self.step.reset()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Around a judgement: an epoch that a callback judges in its midst keeps its figures."""
+        if not self.training:
+            yield
+            return
+        with state.cells_lock:
+            before = [np.asarray(cell._value) for cell in self.figures]
+        try:
+            yield
+        finally:
+            with state.cells_lock:
+                _write(self.figures, before)
 
     def is_finite(self) -> bool:
         """Whether all that is trained is finite."""
@@ -368,6 +397,10 @@ def on_device(cells: list[Variable], alone: bool = False) -> list:
 def _write(cells: list[Variable], values: Sequence[Any]) -> None:
     for cell, value in zip(cells, values, strict=True):
         cell._value = value
+
+
+def _kinds(values: Sequence[np.ndarray]) -> list[tuple]:
+    return [(value.shape, value.dtype) for value in values]
 
 
 def _distinct(cells: Sequence[Variable]) -> list[Variable]:

@@ -14,7 +14,7 @@ import numpy as np
 from cornu.errors import UsageError, warn
 from cornu.training import reader
 from cornu.training.batches import Batch, Part
-from cornu.training.feeds import ByIndex, Feed
+from cornu.training.feeds import ByIndex, Feed, queued
 from cornu.training.reader import MOST, Group, Reader
 
 STEPS = {"fit": "steps_per_epoch", "validation_data": "validation_steps"}
@@ -93,9 +93,10 @@ class Stream:
         self.items = Items(feed, convert, doing)
         self.longest = MOST if doing != "predict" else 1
         pool = feed.pool if isinstance(feed, ByIndex) else None
-        if pool is not None:
-            self.longest = min(self.longest, pool.room)
-        self.reader = Reader(self.items, self.longest, threaded, self.items.late)
+        room = queued(feed) if pool is None else pool.room
+        self.longest = min(self.longest, room or self.longest)
+        ahead = room if pool is None else None
+        self.reader = Reader(self.items, self.longest, threaded, self.items.late, ahead)
         self._length = None if asked else feed.length
         self.begun = False
         self.over = 0  # batches of the next pass that are over
@@ -123,6 +124,7 @@ class Stream:
         if self.feed.restarts:
             self.reader.drop()
             self.feed.go_to(passes, batches, self.steps, state)
+            self._look_at_length()
             self.begun = False
         elif self.begun and self.steps is not None:
             self.items.left = self.steps - batches - self.reader.ready
@@ -213,11 +215,15 @@ class Stream:
         if not done:
             raise self._nothing()
         self.feed.end()
-        if self.steps == self._length:  # data may have another number of batches now
-            self.steps = self._length = None if self._length is None else self.feed.length
+        self._look_at_length()
         self.begun, self.over = False, 0
         self.items.passes += 1
         self.items.number = 0
+
+    def _look_at_length(self) -> None:
+        """Data may have another number of batches after a pass."""
+        if self.steps == self._length:
+            self.steps = self._length = None if self._length is None else self.feed.length
 
     def _short(self, done: int) -> UsageError:
         return UsageError(

@@ -25,6 +25,7 @@ import numpy as np
 
 from cornu.errors import UsageError, UsageTypeError, shown, warn
 from cornu.training import worker
+from cornu.training.holding import fcntl
 from cornu.training.worker import SPAWN, receive, send
 
 QUEUED = 10
@@ -32,6 +33,9 @@ QUEUED = 10
 
 ENDING = 2.0
 """Seconds for workers to end by themselves."""
+
+PIPE = 2**20
+"""Bytes that a pipe holds, where the system lets that be said: a batch passes in fewer turns."""
 
 OUT_OF_MEMORY = "most likely out of memory. Try fewer workers, or a smaller max_queue_size."
 ALIAS = "cornu.as_keras"
@@ -288,6 +292,9 @@ def _signal(number: int) -> str:
 def _pipe(write: bool) -> tuple[Any, Any]:
     """A pipe of which our end is a file: (their end, ours) to write, (ours, their end) to read."""
     reads, writes = os.pipe()
+    if fcntl is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # a user may have only so many large ones
+            fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PIPE)
     return (reads, os.fdopen(writes, "wb")) if write else (os.fdopen(reads, "rb"), writes)
 
 

@@ -39,7 +39,8 @@ def write_report(
     Args:
         history: what `fit` returned.
         path: of the page; it is replaced at once, or not at all.
-        data: `(x, y)`: a classifier predicts x, and the page has its confusion matrix.
+        data: `(x, y)`: a classifier predicts x, and the page has its confusion matrix; by default
+            the arrays that `fit` was validated by.
         classes: names of the classes, in order.
 
     Returns:
@@ -55,7 +56,7 @@ def write_report(
         _head(history, model, name),
         _tiles(history, model, drawn),
         _section("Curves", el("div", *map(chart, drawn), class_="charts"), _table(history)),
-        None if data is None else _confusion(model, data, classes),
+        _validated(history, classes) if data is None else _confusion(model, data, classes),
         _section("Settings", _settings(history, model)),
         None if model is None else _section("Model", *_model(model)),
         el("footer", f"Written by Cornu {_version()} on {_day(time.time())}."),
@@ -306,6 +307,19 @@ def _shapes(call: Call) -> str:
 
 
 # ---------------------------------------------------------------- what is taken for what
+
+
+def _validated(history: Any, classes: Sequence[str]) -> Html | None:
+    """The classes of what `fit` was validated by; None where there are none."""
+    data = getattr(history, "validation", None)
+    if data is None or history.model is None:
+        return None
+    try:
+        return _confusion(history.model, data, classes)
+    except UsageError as error:
+        if error.code != "E-REPORT-DATA":
+            raise
+        return None
 
 
 def _confusion(model: Any, data: Any, classes: Sequence[str]) -> Html:

@@ -9,6 +9,7 @@ from cornu import layers, optimizers
 from cornu.callbacks import History
 from cornu.models import Sequential
 from cornu.state import seeds
+from cornu.training import loop
 
 X = np.array([[1.0], [2.0]], "float32")
 
@@ -89,3 +90,44 @@ def test_what_a_run_keeps_of_it_is_all_it_has():
     vars(other).update({name: vars(history)[name] for name in history.keeps})
     assert repr(other) == repr(history) and other.when == history.when
     assert other.seconds == history.seconds and other.begun == history.begun
+
+
+def classifier():
+    """Answers with its input, so that what it takes each row for is known."""
+    model = Sequential([layers.Input((2,)), layers.Dense(2, "softmax", use_bias=False)])
+    model.set_weights([np.eye(2) * 5])
+    model.compile(optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    return model
+
+
+ROWS = np.eye(2, dtype="float32")[[0, 0, 0, 1, 1, 0]]
+CLASSES = np.array([0, 0, 1, 1, 1, 1])  # the third and the last are taken for others
+
+
+def test_a_report_counts_the_classes_that_fit_was_validated_by(tmp_path):
+    history = classifier().fit(ROWS, CLASSES, 2, 1, 0, validation_data=(ROWS, CLASSES))
+    assert "4 of 6 are taken" in history.report(tmp_path / "run.html").read_text()
+    history = classifier().fit(ROWS, CLASSES, 2, 1, 0, validation_split=0.5, shuffle=False)
+    assert "2 of 3 are taken" in history.report(tmp_path / "run.html").read_text()
+    text = history.report(tmp_path / "run.html", (ROWS[:1], CLASSES[:1])).read_text()
+    assert "1 of 1 are taken" in text
+
+
+def test_a_report_without_classes_has_none(tmp_path, monkeypatch):
+    def batches():
+        while True:
+            yield ROWS, CLASSES
+
+    for data, said in (
+        (None, {}),
+        (batches(), {"validation_steps": 1}),
+    ):
+        history = classifier().fit(ROWS, CLASSES, 2, 1, 0, validation_data=data, **said)
+        assert history.validation is None
+        assert "are taken" not in history.report(tmp_path / "run.html").read_text()
+    figures = made().fit(X, 2.5 * X, verbose=0, validation_data=(X, 2.5 * X))
+    assert figures.validation is not None  # these are no classes
+    assert "are taken" not in figures.report(tmp_path / "run.html").read_text()
+    monkeypatch.setattr(loop, "HELD", ROWS.nbytes - 1)
+    history = classifier().fit(ROWS, CLASSES, 2, 1, 0, validation_split=0.5, shuffle=False)
+    assert history.validation is None  # a part would hold the whole

@@ -338,3 +338,13 @@ def test_a_run_that_goes_on_behind_the_last_step_shows_all_steps(monkeypatch, cl
     clock.now += 2
     logger.on_epoch_end(2, {"loss": 1.0})
     assert stream.getvalue() == "Epoch 3/5\n100/100 - 2s - 20ms/step - loss: 1.0000\n"
+
+
+def test_what_is_no_number_is_shown_as_it_is(capsys):
+    class Notes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs.update(note="warm", none=None, each=np.ones(2))
+
+    for verbose in (1, 2):
+        made().fit(X, X[:, :1], verbose=verbose, callbacks=[Notes()])
+        assert "- note: 'warm' - none: None - each: 1.0000" in capsys.readouterr().out

@@ -346,3 +346,19 @@ def test_without_tensorboardx_the_way_to_get_it_is_told(monkeypatch):
 def test_it_stands_beside_a_bar(tmp_path, capsys, model):
     model.fit(WORDS, KINDS, batch_size=5, callbacks=[TensorBoard(tmp_path), ProgbarLogger(2)])
     assert "loss" in capsys.readouterr().out
+
+
+def test_what_is_no_number_is_left_out(tmp_path, read, model):
+    class Notes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs.update(note="warm", each=np.ones(2), size=3)
+
+    with pytest.warns(UserWarning, match='"epoch_note" is .warm., no number') as told:
+        model.fit(
+            WORDS, KINDS, verbose=0, epochs=2, callbacks=[Notes(), TensorBoard(tmp_path / "logs")]
+        )
+    assert len(told) == 1
+    found = read(tmp_path / "logs" / "train")
+    assert points(found, "epoch_size") == [(0, 3.0), (1, 3.0)]
+    assert points(found, "epoch_each/1") == [(0, 1.0), (1, 1.0)]
+    assert "epoch_note" not in found.Tags()["scalars"]

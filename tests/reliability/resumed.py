@@ -94,6 +94,11 @@ def ended(kind: str, folder: Path | None, counts: Counts | None = None) -> tuple
     return found.hexdigest(), counts.steps
 
 
+def serve(kind: str, folder: str) -> None:
+    """What a process of `forking.Children` does."""
+    print(*ended(kind, Path(folder)), flush=True)
+
+
 if __name__ == "__main__":
     for name in sys.argv[2:]:
         print(*ended(sys.argv[1], Path(name)))

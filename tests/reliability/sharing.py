@@ -1,11 +1,10 @@
-"""A process that saves to a path which others save to as well.
+"""Processes that save to one path, side by side; `forking.Children` begins them.
 
-    python sharing.py PATH NUMBER TIMES
-
-Its model holds NUMBER everywhere. What is loaded must be of one writer.
+The model of each holds its number everywhere. What is loaded must be of one writer.
 """
 
-import sys
+import os
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,16 @@ def main(path: Path, number: int, times: int) -> None:
         assert len(found) == 1 and 0 < found.pop() < WRITERS, found
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
-    print("done")
+def serve(path: str, count: str, times: str) -> None:
+    """So many processes that save so often; their exit codes are printed."""
+    pids = []
+    for number in range(1, int(count) + 1):
+        pids.append(os.fork())
+        if not pids[-1]:
+            try:
+                main(Path(path), number, int(times))
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+    print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)

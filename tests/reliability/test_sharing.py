@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +14,9 @@ from cornu.errors import UsageError
 from cornu.training import holding
 from cornu.training.keeping import Folder
 from reliability import sharing
+from reliability.forking import Children
 from reliability.runs import FORMATS, X, Y, environment, network
 from utils.test_downloads import DATA, Server
-
-SCRIPT = str(Path(sharing.__file__))
 
 
 def begun(script: str, *arguments: Any) -> subprocess.Popen[str]:
@@ -62,19 +60,9 @@ def test_threads_save_to_one_path(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_eight_processes_save_to_one_path(name, tmp_path):
     path = tmp_path / name
-    command = [sys.executable, SCRIPT]
-    processes = [
-        subprocess.Popen(
-            [*command, str(path), str(number), "50"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        for number in range(1, 9)
-    ]
-    said = [process.communicate(timeout=1500) for process in processes]
-    assert [out for out, _ in said] == ["done\n"] * 8, said
+    with Children("reliability.sharing") as children:
+        children.begin(path, 8, 50)
+        assert children.end() == (0, "0 " * 7 + "0"), children.said()
     assert [one.name for one in tmp_path.iterdir()] == [name]
 
 

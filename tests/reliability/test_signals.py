@@ -6,8 +6,6 @@ The signals are real ones, sent by a thread at a random moment to this process o
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,7 +17,8 @@ import pytest
 from cornu import layers, models, state
 from cornu.callbacks import Callback
 from cornu.training.keeping import Folder
-from reliability.runs import X, Y, alike, environment, network, run, values
+from reliability.forking import Children
+from reliability.runs import X, Y, alike, network, run, values
 
 NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 EPOCHS, SECONDS = 12, 2.0
@@ -194,46 +193,28 @@ def test_a_model_of_100_mb_is_kept_within_two_seconds(tmp_path):
     assert code == "143" and float(seconds) < SECONDS and size > 100_000_000
 
 
-PROCESS = """
-    import sys
-    from pathlib import Path
-    from reliability.runs import network, values
-    from reliability.test_signals import fit
-    import hashlib
-    print("begun", flush=True)
-    model = network()
-    fit(model, Path(sys.argv[1]))
-    digest = hashlib.sha256(b"".join(v.tobytes() for v in values(model)))
-    print(digest.hexdigest(), flush=True)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_processes_that_are_asked_to_end(number, tmp_path):
     """Ten times: the exit code is that of the signal, and the same script goes on."""
-    import textwrap
-
-    def begun(folder: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", textwrap.dedent(PROCESS), str(folder)]
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-        )
-
-    wanted = begun(tmp_path / "whole").communicate(timeout=120)[0].split()[-1]
-    draw = random.Random(int(number))
-    for turn in range(10):
-        process = begun(tmp_path / str(turn))
-        assert process.stdout is not None and process.stdout.readline() == "begun\n"
-        time.sleep(draw.uniform(0.0, 2.0))
-        process.send_signal(number)
-        process.communicate(timeout=120)
-        expected = -number if number == signal.SIGINT else 128 + number
-        # before `fit` begins, and after it, a process dies of the signal as any other does
-        assert process.returncode in (0, 1, expected, -number), process.returncode
-        again = begun(tmp_path / str(turn)).communicate(timeout=120)
-        assert again[0].split()[-1] == wanted, again[1]
+    draw, cut = random.Random(int(number)), 0
+    expected = -number if number == signal.SIGINT else 128 + number
+    with Children("reliability.asked") as children:
+        children.begin(tmp_path / "whole")
+        code, wanted = children.end()
+        assert code == 0, children.said()
+        for turn in range(10):
+            children.begin(tmp_path / str(turn))
+            time.sleep(draw.uniform(0.0, 2.0))
+            children.send(number)
+            code, _ = children.end()
+            # before `fit` begins, and after it, a process dies of the signal as any other does
+            assert code in (0, 1, expected, -number), (code, children.said())
+            cut += code == expected
+            children.begin(tmp_path / str(turn))
+            assert children.end() == (0, wanted), children.said()
+    assert cut
 
 
 def test_what_is_large_is_not_kept_more_often(tmp_path):

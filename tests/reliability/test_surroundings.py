@@ -1,5 +1,6 @@
 """R19: time zone, language, home, terminal and rights change no number and end no run."""
 
+import io
 import os
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from reliability import quick_start
-from reliability.runs import environment
+from reliability.runs import X, environment, network
 
 SCRIPT = str(Path(quick_start.__file__))
 
@@ -127,3 +128,43 @@ def test_surroundings_together(names, expected, tmp_path):
 def test_surroundings(name, expected, tmp_path):
     answer, _ = ran(tmp_path, [name])
     assert answer == expected
+
+
+class Broken(io.StringIO):
+    """Output that nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def closed() -> io.StringIO:
+    found = io.StringIO()
+    found.close()
+    return found
+
+
+def ended(call: Callable[[], Any]) -> type | None:
+    """What a call raises."""
+    try:
+        call()
+    except Exception as error:
+        return type(error)
+
+
+@pytest.mark.parametrize(
+    ("out", "error"),
+    [(Broken(), BrokenPipeError), (closed(), ValueError), (None, None), (io.StringIO(), None)],
+    ids=["broken", "closed", "none", "usual"],
+)
+def test_a_summary_is_printed_as_anything_else(out, error, monkeypatch):
+    """It is asked for, so it says nothing less than `print` does; `print_fn` is the way round."""
+    model = network()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert ended(lambda: print("anything")) is error
+        assert ended(model.summary) is error
+        lines: list[str] = []
+        model.summary(print_fn=lines.append)
+    assert "Total params" in "".join(lines) and model.predict(X, verbose=0).shape == (64, 1)
+    if isinstance(out, io.StringIO) and error is None:
+        assert "Total params" in out.getvalue()

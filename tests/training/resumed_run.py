@@ -146,7 +146,11 @@ def digest(kind, backup, dies_after=None):
     return hashed.hexdigest()
 
 
-if __name__ == "__main__":
-    kind, folder, *steps = sys.argv[1:]
+def serve(kind, folder, *steps):
+    """Run, and print the digest."""
     often = BackupAndRestore(folder, save_freq=1, delete_checkpoint=False)
-    print(digest(kind, often, int(steps[0]) if steps else None))
+    print(digest(kind, often, int(steps[0]) if steps else None), flush=True)
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

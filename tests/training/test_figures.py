@@ -279,3 +279,23 @@ def test_half_precision_outputs_are_judged_in_float32():
         model.compile("sgd", name, metrics=[name])
         found = model.evaluate(X, np.zeros((20, 1), "float16"), verbose=0)
         assert np.allclose(found, wanted, rtol=2e-3)
+
+
+def test_a_callback_that_judges_changes_no_figures_of_the_epoch():
+    class Judges(keras.callbacks.Callback):
+        def __init__(self):
+            self.found = []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.found.append(self.model.evaluate(X, Y, verbose=0, return_dict=True))
+            self.model.test_on_batch(X[:3], Y[:3])
+
+    said = {"epochs": 2, "batch_size": 8, "verbose": 0, "validation_data": (X, Y)}
+    judging, alone, judges = linear(metrics=["mae"]), linear(metrics=["mae"]), Judges()
+    state.set_random_seed(1)
+    found = judging.fit(X, Y, callbacks=[judges], **said).history
+    state.set_random_seed(1)
+    assert found == alone.fit(X, Y, **said).history
+    assert same(judging.get_weights(), alone.get_weights()) and len(judges.found) == 6
+    assert judges.found[-1]["mae"] == pytest.approx(found["val_mae"][-1])  # of the same weights
+    assert judging.evaluate(X, Y, verbose=0)[1] == pytest.approx(found["val_mae"][-1])

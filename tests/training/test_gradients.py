@@ -70,3 +70,23 @@ def test_arguments_of_other_structures():
         two.assign(factor)
         found = float(step({"a": X}, None)[1][0])
         assert found == pytest.approx(factor * X.sum(), rel=1e-3)
+
+
+def test_arguments_by_name():
+    """In any order; another set of names may read other Variables."""
+    one, two = Variable(1.0), Variable(2.0, trainable=False)
+
+    def fn(x, scale=1.0, more=None):
+        total = ops.sum(x * one) * scale
+        return total if more is None else total + ops.sum(more) * one * two
+
+    step = value_and_gradients(fn, [one])
+    whole = float(X.sum(dtype="float64"))
+    assert float(step(X, scale=3.0)[1][0]) == pytest.approx(3 * whole, rel=1e-3)
+    for factor in (2.0, 3.0):
+        two.assign(factor)
+        wanted = 2 * whole + factor * float(Y.sum(dtype="float64"))
+        assert float(step(scale=2.0, more=Y, x=X)[1][0]) == pytest.approx(wanted, rel=1e-3)
+        assert float(step(X, more=Y, scale=2.0)[1][0]) == pytest.approx(wanted, rel=1e-3)
+    with pytest.raises(TypeError, match="unknown"):
+        step(X, unknown=1.0)

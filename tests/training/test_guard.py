@@ -289,3 +289,19 @@ def test_what_a_callback_has_changed_is_not_taken_back():
     how = {"batch_size": BATCH, "shuffle": False, "verbose": 0, "callbacks": [Changes()]}
     alike.fit(X[rest], Y[rest], **how)
     assert same(model, alike)
+
+
+def test_the_state_kept_is_a_copy_in_the_same_memory():
+    model = network()
+    fit(model, X)
+    program = model._kept["program"]
+    kept = program.copied(None)
+    before = [value.copy() for value in kept]
+    fit(model, X)
+    assert all(map(np.array_equal, kept, before))
+    again = program.copied(kept)
+    assert again is kept
+    assert all(map(np.array_equal, again, program.snapshot()))
+    assert not all(map(np.array_equal, again, before))
+    fewer = program.copied(kept[:-1])
+    assert fewer is not kept and len(fewer) == len(kept)

@@ -1,5 +1,6 @@
 """A run that was killed goes on, and ends with the same bits."""
 
+import contextlib
 import os
 import random
 import signal
@@ -13,13 +14,16 @@ import numpy as np
 import pytest
 
 from cornu import ops, state
-from cornu.callbacks import BackupAndRestore, Callback
+from cornu.callbacks import BackupAndRestore, Callback, EarlyStopping
 from cornu.errors import UsageError
 from cornu.layers import Dense, Dropout, Input
 from cornu.models import Sequential
 from cornu.saving import ModelFileError
+from cornu.saving.files import write_whole
 from cornu.state import Variable
 from cornu.training.keeping import FILES, Folder, is_plain
+from cornu.utils.pydataset import PyDataset
+from reliability.forking import Children
 from training import resumed_run
 from training.resumed_run import KINDS, STEPS
 
@@ -102,12 +106,18 @@ def test_a_killed_process_goes_on(kind, tmp_path):
 @pytest.mark.timeout(3600)
 def test_a_hundred_processes_killed_at_random_moments(tmp_path):
     expected = {kind: resumed_run.digest(kind, None) for kind in KINDS}
-    wrong = []
-    for number in range(100):
-        kind, steps = KINDS[number % len(KINDS)], random.randrange(1, STEPS)
-        if killed_and_resumed(kind, tmp_path / str(number), [steps]) != expected[kind]:
-            wrong.append((number, kind, steps))
-    assert not wrong
+    wrong, killed = [], 0
+    with Children("training.resumed_run") as children:
+        for number in range(100):
+            kind, steps = KINDS[number % len(KINDS)], random.randrange(1, STEPS)
+            children.begin(kind, tmp_path / str(number), steps)
+            code, _ = children.end()
+            assert code in (0, -signal.SIGKILL), children.said()  # 0: it was faster than the kill
+            killed += code != 0
+            children.begin(kind, tmp_path / str(number))
+            if children.end() != (0, expected[kind]):
+                wrong.append((number, kind, steps, children.said()))
+    assert not wrong and killed > 80
 
 
 def test_any_step_of_a_run(tmp_path):
@@ -464,3 +474,83 @@ def test_what_is_no_folder_is_refused_at_once(tmp_path):
     for path, words in ((tmp_path / "file" / "run", "cannot keep a run"), ("", "got ''"), (1, "1")):
         with pytest.raises(UsageError, match=words):
             fit(network(), path)
+
+
+# ---------------------------------------------------------------- a script that was changed
+
+
+def died(folder, callbacks, **said):
+    backup = BackupAndRestore(folder, save_freq=1, delete_checkpoint=False)
+    with pytest.raises(Dies):
+        fit(network(), callbacks=[*callbacks, DiesAt(6), backup], **said)
+    return backup
+
+
+def test_a_callback_that_is_gone_is_told_of(tmp_path):
+    """Those of one class go by their order, so which of two is gone cannot be known."""
+    first, second = (EarlyStopping(name, patience=3) for name in ("loss", "val_loss"))
+    validation = {"validation_data": (X, Y)}
+    backup = died(tmp_path / "run", [first, second], **validation)
+    with pytest.warns(UserWarning, match="had EarlyStopping besides.*goes by the order of Early"):
+        fit(network(), callbacks=[EarlyStopping(patience=3), backup], **validation)
+    backup = died(tmp_path / "other", [first], **validation)
+    with pytest.warns(UserWarning, match="had EarlyStopping besides, .* is lost.$"):
+        fit(network(), callbacks=[backup], **validation)
+
+
+@pytest.mark.parametrize("now", [None, (X[:8], Y[:8]), (X, Y + 1)])
+def test_other_validation_data_are_told_of(now, tmp_path):
+    backup = died(tmp_path / "run", [], validation_data=(X, Y))
+    with pytest.warns(UserWarning, match="was validated by other data"):
+        fit(network(), callbacks=[backup], validation_data=now)
+
+
+class Grows(PyDataset):
+    """One more batch with every epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 1
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        return X[8 * index : 8 * index + 8], Y[8 * index : 8 * index + 8]
+
+    def on_epoch_end(self):
+        self.count += 1
+
+
+def test_data_that_grow(tmp_path):
+    def ended(*callbacks):
+        model = network()
+        state.set_random_seed(1)
+        return model.fit(Grows(), epochs=4, verbose=0, callbacks=[*callbacks]).history
+
+    expected = ended()
+    for steps in (0, 2, 4, 7):
+        backup = BackupAndRestore(tmp_path / str(steps), save_freq=1, delete_checkpoint=False)
+        with pytest.raises(Dies):
+            ended(DiesAt(steps), backup)
+        assert ended(backup) == expected
+
+
+def test_what_a_killed_process_left_half_written_goes(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    seen: list[str] = []
+    write_whole(folder / FILES[1], lambda file: seen.extend(os.listdir(folder)))
+    (half,) = seen
+    (folder / FILES[1]).unlink()
+    backup = BackupAndRestore(folder, save_freq=1)
+    for callbacks, error in (([DiesAt(2)], Dies), ([], None)):
+        for name in (half, ".mine.0a1b"):
+            (folder / name).write_text("x")
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            fit(network(), callbacks=[*callbacks, backup])
+        assert half not in os.listdir(folder)
+    assert os.listdir(folder) == [".mine.0a1b"]
+    (folder / ".mine.0a1b").unlink()
+    fit(network(), callbacks=[backup])
+    assert not folder.exists()

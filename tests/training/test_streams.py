@@ -507,3 +507,45 @@ def test_fit_leaves_no_thread():
 class Failing(Callback):
     def on_train_batch_end(self, batch, logs=None):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("room", "rows"), [(1, 2), (5, 2), (5, 70_000), (40, 2)])
+def test_as_many_batches_ahead_as_the_generator_says(room, rows):
+    """Small ones, which lie together, and large ones; never one more."""
+
+    class Counted:
+        max_queue_size = room
+
+        def __init__(self):
+            self.given = 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.given += 1
+            return number(self.given - 1, rows)
+
+    data = Counted()
+    source = stream(Once(data), steps=1000)
+    taken, ahead = 0, []
+    for part in source.parts():
+        taken += part.count
+        until = time.monotonic() + 5
+        while data.given < taken + room and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(0.005)
+        ahead.append(data.given - taken)
+        if len(ahead) == 4:
+            break
+    source.close()
+    assert set(ahead) == {room}
+
+
+def test_a_room_that_is_none():
+    for wrong in (-1, "many", True):
+        data = type("Odd", (), {"max_queue_size": wrong, "__next__": lambda self: number(0)})()
+        with pytest.raises(TypeError, match="max_queue_size must be an int"):
+            stream(Once(data), steps=1)
+    data = type("Usual", (), {"max_queue_size": 0, "__next__": lambda self: number(0)})()
+    assert stream(Once(data), steps=1).reader.room is None
