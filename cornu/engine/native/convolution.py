@@ -3,9 +3,9 @@
 `conv(x, w)` is linear in both, and so are the gradients of data and weights: with `forward`,
 `data` and `weights` the family is closed, and jvp, grad of any order, scan and jit follow. On a CPU
 each is lowered to a native kernel where that is faster (`has_kernel`): oneDNN's, or for windows of
-3x3 in steps of one our own (`src/winograd.cc`), unless JAX's matmul precision is "highest". Elsewhere,
-`vmap` over weights included, it is lowered to what XLA has (`plain`), so that a program traced here
-and compiled for a GPU is that of plain JAX. With a bias and relu on top: `native/fused.py`.
+3x3 in steps of one our own (`src/winograd.cc`), unless JAX's matmul precision is "highest".
+Elsewhere, `vmap` over weights included, it is lowered to what XLA has (`plain`), so that a program
+traced here and compiled for a GPU is that of plain JAX. With a bias and relu: `native/fused.py`.
 
 Shapes: x (batch, *space, channels), w (*window, channels / groups, filters), y like x.
 """
