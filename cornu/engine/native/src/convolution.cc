@@ -1,7 +1,8 @@
 // Convolution of any rank, channels last, by oneDNN: forward, gradient of the data, of the weights.
 //
 // x (batch, *space, channels), w (*window, channels / groups, filters), y (batch, *space, filters).
-// oneDNN gets x and y where they lie and chooses the order of the weights, which are few.
+// oneDNN gets x and y where they lie and chooses the order of the weights, which are few. What
+// `winograd` takes is its own.
 //
 // A forward convolution may add a bias and cut what is below zero. The bias is oneDNN's, the cut is
 // ours: oneDNN's (eltwise_relu, eltwise_clip_v2, binary_max) turn NaN into 0, and a leaky one keeps
@@ -269,51 +270,6 @@ void weights(const Geometry& g, const void* x, const void* dy, void* dw) {
   if (turn) (*p->reorder)(place, dw);
 }
 
-// ---------------------------------------------------------------- slopes of a cut
-
-constexpr int64_t kLanes = 64;     // numbers at a time where there are fewer channels
-constexpr int64_t kSteps = 128;    // additions in float32 before float64 takes over
-
-// dx = 0 where y <= 0, else dy, over n numbers; adds them up, number i in total[i % width]. NaN in y
-// counts as above zero, like there. `part`: width numbers to work with.
-CORNU_CLONES void slopes(const float* y, const float* dy, float* dx, int64_t n, int64_t width,
-                         float* part, double* total) {
-  while (n > 0) {
-    std::fill_n(part, width, 0.0f);
-    for (int64_t step = 0; step < kSteps && n > 0; ++step) {
-      const int64_t many = std::min(n, width);
-      for (int64_t i = 0; i < many; ++i) {
-        const float slope = y[i] <= 0.0f ? 0.0f : dy[i];
-        dx[i] = slope;
-        part[i] += slope;
-      }
-      y += many, dy += many, dx += many, n -= many;
-    }
-    for (int64_t i = 0; i < width; ++i) total[i] += part[i];
-  }
-}
-
-// The same for all rows of a number for each channel, by the team; each thread's sum is added in
-// turn, so that a run gives the same bits as the next.
-void slopes(const float* y, const float* dy, float* dx, int64_t rows, int64_t channels,
-            float* total) {
-  const int64_t width = (kLanes + channels - 1) / channels * channels;
-  const int64_t team = omp_get_max_threads(), room = width + kLanes;  // of one thread
-  auto* sums = static_cast<double*>(scratch(0, team * room * sizeof(double)));
-  auto* parts = static_cast<float*>(scratch(1, team * room * sizeof(float)));
-  std::fill_n(sums, team * room, 0.0);
-  parallel(rows, [&](int64_t begin, int64_t end) {
-    const int64_t t = omp_get_thread_num() * room, from = begin * channels;
-    slopes(y + from, dy + from, dx + from, (end - begin) * channels, width, parts + t, sums + t);
-  });
-  for (int64_t c = 0; c < channels; ++c) {
-    double sum = 0;
-    for (int64_t t = 0; t < team; ++t)
-      for (int64_t i = c; i < width; i += channels) sum += sums[t * room + i];
-    total[c] = static_cast<float>(sum);
-  }
-}
-
 // ---------------------------------------------------------------- handlers
 
 memory::data_type type_of(ffi::DataType type) {
@@ -361,14 +317,17 @@ ffi::Error ConvFused(ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::AnyBuffer bias,
 }
 
 ffi::Error ConvData(ffi::AnyBuffer dy, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> dx,
-                    Numbers strides, Numbers dilation, Numbers low, Numbers high, int64_t groups, bool direct) {
+                    Numbers strides, Numbers dilation, Numbers low, Numbers high, int64_t groups,
+                    bool direct) {
   const Geometry g = geometry(dx->dimensions(), w.dimensions(), dy.dimensions(), strides, dilation,
                               low, high, groups, dy.element_type(), direct);
   if (g.empty()) {
     if (dx->size_bytes()) std::memset(dx->untyped_data(), 0, dx->size_bytes());
     return ffi::Error::Success();
   }
-  return run(g.work() / kAtOnce, [&] { data(g, dy.untyped_data(), w.untyped_data(), dx->untyped_data()); });
+  return run(g.work() / kAtOnce, [&] {
+    data(g, dy.untyped_data(), w.untyped_data(), dx->untyped_data());
+  });
 }
 
 ffi::Error ConvWeights(ffi::AnyBuffer x, ffi::AnyBuffer dy, ffi::Result<ffi::AnyBuffer> dw,
@@ -382,17 +341,6 @@ ffi::Error ConvWeights(ffi::AnyBuffer x, ffi::AnyBuffer dy, ffi::Result<ffi::Any
   }
   return run(g.work() / kAtOnce, [&] {
     weights(g, x.untyped_data(), dy.untyped_data(), dw->untyped_data());
-  });
-}
-
-using Floats = ffi::Buffer<ffi::F32>;
-using FloatsOut = ffi::ResultBuffer<ffi::F32>;
-
-ffi::Error CutSlopes(Floats y, Floats dy, FloatsOut dx, FloatsOut total) {
-  const int64_t channels = total->element_count(), size = y.element_count();
-  return run(static_cast<double>(size), [&] {
-    slopes(y.typed_data(), dy.typed_data(), dx->typed_data(), channels ? size / channels : 0,
-           channels, total->typed_data());
   });
 }
 
@@ -420,9 +368,6 @@ CORNU_HANDLER(cornu_conv_data, ConvData,
 CORNU_HANDLER(cornu_conv_weights, ConvWeights,
               ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
                   CORNU_GEOMETRY);
-
-CORNU_HANDLER(cornu_cut_slopes, CutSlopes,
-              ffi::Ffi::Bind().Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>());
 
 }  // namespace
 }  // namespace cornu
