@@ -105,8 +105,8 @@ def test_many_random_geometries(g: Geometry, seed: int):
 @pytest.mark.parametrize(
     "g",
     [
-        square((16, 16), 2, 8, 16),
-        square((16, 16), 2, 16, 24),
+        square((16, 16), 2, 12, 16),
+        square((16, 16), 2, 16, 20),  # filters that fill no vector
         square((4, 4), 100, 16, 16),  # of a tile of 4x4 only 2x2 are wanted
         square((8, 8), 1, 16, 16),  # too few tiles
         KNOWN["residual"]._replace(strides=(2, 2)),

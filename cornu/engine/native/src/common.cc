@@ -104,6 +104,15 @@ void on_team_thread(const std::function<void()>& f) {
   t.here() ? f() : t.run(f);
 }
 
+int widest() {
+  static const int lanes = [] {
+    const int known = dnnl_get_effective_cpu_isa();
+    auto allows = [&](int isa) { return (known & isa) == isa && __builtin_cpu_supports("fma"); };
+    return allows(dnnl_cpu_isa_avx512_core) ? 16 : allows(dnnl_cpu_isa_avx2) ? 8 : 4;
+  }();
+  return lanes;
+}
+
 const dnnl::engine& cpu() {
   static const dnnl::engine* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
   return *e;

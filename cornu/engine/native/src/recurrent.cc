@@ -76,7 +76,7 @@ struct Lanes {
 #define LANES 16
 #define ROWS 6
 #define WIDTH wide
-#define ISA __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define ISA CORNU_WIDE
 #include "recurrent_lanes.h"
 #undef LANES
 #undef ROWS
@@ -86,7 +86,7 @@ struct Lanes {
 #define LANES 8
 #define ROWS 3
 #define WIDTH middle
-#define ISA __attribute__((target("avx2,fma")))
+#define ISA CORNU_MIDDLE
 #include "recurrent_lanes.h"
 #undef LANES
 #undef WIDTH
@@ -97,16 +97,8 @@ struct Lanes {
 #define ISA
 #include "recurrent_lanes.h"
 
-// The widest that this machine, and ONEDNN_MAX_CPU_ISA, allow.
 const Lanes& machine() {
-  static const Lanes* const found = [] {
-    const int known = dnnl_get_effective_cpu_isa();
-    auto allows = [&](int isa) { return (known & isa) == isa && __builtin_cpu_supports("fma"); };
-    return allows(dnnl_cpu_isa_avx512_core) ? &wide::all
-           : allows(dnnl_cpu_isa_avx2)      ? &middle::all
-                                            : &narrow::all;
-  }();
-  return *found;
+  return widest() == 16 ? wide::all : widest() == 8 ? middle::all : narrow::all;
 }
 
 // ---------------------------------------------------------------- weights

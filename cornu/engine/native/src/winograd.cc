@@ -82,11 +82,10 @@ struct Lanes {
   void (*gather_weights)(const float* const*, int64_t, int64_t, int64_t, int64_t, int64_t, float*);
 };
 
-#if defined(__GNUC__) && !defined(__clang__)
 #define LANES 16
 #define ROWS 6
 #define WIDTH wide
-#define ISA __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define ISA CORNU_WIDE
 #include "winograd_lanes.h"
 #undef LANES
 #undef ROWS
@@ -96,29 +95,17 @@ struct Lanes {
 #define LANES 8
 #define ROWS 3
 #define WIDTH middle
-#define ISA __attribute__((target("avx2,fma")))
+#define ISA CORNU_MIDDLE
 #include "winograd_lanes.h"
 #undef LANES
 #undef ROWS
 #undef WIDTH
 #undef ISA
 
-// The widest that this machine, and ONEDNN_MAX_CPU_ISA, allow; or null.
+// Null where vectors are too short to be worth it.
 const Lanes* lanes() {
-  static const Lanes* found = []() -> const Lanes* {
-    const int known = static_cast<int>(dnnl::get_effective_cpu_isa());
-    auto allows = [&](dnnl::cpu_isa isa) {
-      const int bits = static_cast<int>(isa);
-      return (known & bits) == bits && __builtin_cpu_supports("fma");
-    };
-    if (allows(dnnl::cpu_isa::avx512_core)) return &wide::all;
-    return allows(dnnl::cpu_isa::avx2) ? &middle::all : nullptr;
-  }();
-  return found;
+  return widest() == 16 ? &wide::all : widest() == 8 ? &middle::all : nullptr;
 }
-#else
-const Lanes* lanes() { return nullptr; }
-#endif
 
 // Tiles for which reading the weights at the points once takes no longer than two turns over the
 // tiles themselves, when both come from afar.
