@@ -11,9 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 WORTH = 2**16  # bytes of a pickle from which on it pays
-MOST_BYTES = (
-    5000  # of a run: pickles have up to 1,000 numbers in one; longer ones are not read here
-)
+MOST_BYTES = 5000  # of a run: a pickle has up to 1,000 numbers in one; longer ones are left alone
 TOGETHER = 8192  # runs
 SHARED = 2**17  # numbers below it are one object each, however often they occur
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cornu import engine
 from cornu.engine import native
 from cornu.engine.native import convolution
-from engine.window_reference import Geometry, conv, conv_slopes, error
+from engine.window_reference import Geometry, arrays, conv, conv_slopes, error
 
 CLOSE = 1e-5
 
@@ -31,11 +31,6 @@ KNOWN = {
     "causal": Geometry((30,), (5,), (1,), (2,), ((8, 0),), 3, 1, 16, 32),
     "volumes": Geometry((6, 5, 7), (3, 2, 3), (1, 2, 1), (1, 1, 1), ((1, 1),) * 3, 2, 1, 16, 16),
 }
-
-
-def arrays(g: Geometry, seed: int = 0) -> tuple:
-    rng = np.random.default_rng(seed)
-    return tuple(rng.standard_normal(shape, "float32") for shape in (g.x, g.w, g.y))
 
 
 def how(g: Geometry) -> tuple:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cornu import engine
 from cornu.engine import native
 from cornu.engine.native import convolution
-from engine.window_reference import Geometry, conv, conv_slopes, error
+from engine.window_reference import Geometry, arrays, conv, conv_slopes, error
 
 CLOSE = 2e-6  # direct sums come to 1e-6
 ONES = (1, 1)
@@ -42,11 +42,6 @@ def by(g: Geometry, way: str = "forward") -> str:
 def machine():
     if not by(KNOWN["residual"]).startswith("winograd"):
         pytest.skip("this machine has neither AVX-512 nor AVX2")
-
-
-def arrays(g: Geometry, seed: int = 0) -> tuple:
-    rng = np.random.default_rng(seed)
-    return tuple(rng.standard_normal(shape, "float32") for shape in (g.x, g.w, g.y))
 
 
 def forward(x, w, g: Geometry):

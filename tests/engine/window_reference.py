@@ -39,6 +39,12 @@ class Geometry(NamedTuple):
         return (self.batch, *sizes, self.groups * self.filters)
 
 
+def arrays(g: Geometry, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Random x, w and slopes by y."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.standard_normal(shape, "float32") for shape in (g.x, g.w, g.y))
+
+
 def padded(x: np.ndarray, g: Geometry, value: float = 0.0) -> np.ndarray:
     margins = [(0, 0), *g.padding, (0, 0)]
     return np.pad(x.astype("float64"), margins, constant_values=value)

@@ -28,10 +28,6 @@
 #define CORNU_CLONES
 #endif
 
-// Code for vectors of 16 and of 8 floats: see lanes.h.
-#define CORNU_WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
-#define CORNU_MIDDLE __attribute__((target("avx2,fma")))
-
 namespace cornu {
 
 // Floats in the widest vector that this machine, and ONEDNN_MAX_CPU_ISA, allow: 16, 8 or 4.

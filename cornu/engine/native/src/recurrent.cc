@@ -73,26 +73,11 @@ struct Lanes {
   Backward gru_back, gru_back_reset;
 };
 
-#define LANES 16
-#define ROWS 6
-#define WIDTH wide
-#define ISA CORNU_WIDE
-#include "recurrent_lanes.h"
-#undef LANES
-#undef ROWS
-#undef WIDTH
-#undef ISA
-
-#define LANES 8
-#define ROWS 3
-#define WIDTH middle
-#define ISA CORNU_MIDDLE
-#include "recurrent_lanes.h"
-#undef LANES
-#undef WIDTH
-#undef ISA
+#define EACH_WIDTH "recurrent_lanes.h"
+#include "widths.h"
 
 #define LANES 4
+#define ROWS 3
 #define WIDTH narrow
 #define ISA
 #include "recurrent_lanes.h"

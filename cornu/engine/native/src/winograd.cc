@@ -82,25 +82,8 @@ struct Lanes {
   void (*gather_weights)(const float* const*, int64_t, int64_t, int64_t, int64_t, int64_t, float*);
 };
 
-#define LANES 16
-#define ROWS 6
-#define WIDTH wide
-#define ISA CORNU_WIDE
-#include "winograd_lanes.h"
-#undef LANES
-#undef ROWS
-#undef WIDTH
-#undef ISA
-
-#define LANES 8
-#define ROWS 3
-#define WIDTH middle
-#define ISA CORNU_MIDDLE
-#include "winograd_lanes.h"
-#undef LANES
-#undef ROWS
-#undef WIDTH
-#undef ISA
+#define EACH_WIDTH "winograd_lanes.h"
+#include "widths.h"
 
 // Null where vectors are too short to be worth it.
 const Lanes* lanes() {
