@@ -189,8 +189,11 @@ class Engine(Protocol):
         ...
 
     # networks -----------------------------------------------------------------------------------
-    def matmul(self, a: Array, b: Array) -> Array:
-        """Matrix product over the last two axes, in float32 accumulation at least."""
+    def matmul(self, a: Array, b: Array, b_turned: bool = False) -> Array:
+        """Matrix product over the last two axes, in float32 accumulation at least.
+
+        `b_turned`: the last two axes of `b` come exchanged, (..., columns, depth).
+        """
         ...
 
     def conv(

@@ -20,6 +20,7 @@ from cornu import settings
 from cornu.engine import Spec, jax_normalization, memory, native
 from cornu.engine import jax_windows as windows
 from cornu.engine.compiled import swept
+from cornu.engine.native import products
 from cornu.engine.native import recurrent as native_recurrent
 from cornu.engine.native import update as native_update
 
@@ -309,7 +310,7 @@ top_k = lax.top_k
 
 # ---------------------------------------------------------------- networks
 
-matmul = np.matmul
+matmul = products.matmul
 conv = windows.conv
 conv_transpose = windows.conv_transpose
 pool = windows.pool

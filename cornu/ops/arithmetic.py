@@ -4,7 +4,6 @@ Names and arguments are those of `keras.ops`. Families of one form are made by `
 Floats keep their dtype, whole numbers become `settings.floatx()` where the result is not whole.
 """
 
-import math
 from typing import Any
 
 from cornu import engine
@@ -304,11 +303,6 @@ def matmul(x1: Any, x2: Any) -> Any:
             f"matmul of shapes {tuple(x1.shape)} and {tuple(x2.shape)}: the last size of the first "
             "must be the last but one of the second. Does one need ops.transpose?",
         )
-    if x1.ndim > 2 and x2.ndim == 2:
-        # All rows as one matrix: of more axes XLA's CPU gets the slope by `x2` from a copy that is
-        # turned, 16 MB in a transformer's layer of 1,024 units.
-        rows = engine.np.reshape(x1, (math.prod(x1.shape[:-1]), x1.shape[-1]))
-        return engine.np.reshape(engine.matmul(rows, x2), (*x1.shape[:-1], x2.shape[-1]))
     return engine.matmul(x1, x2)
 
 
