@@ -36,13 +36,26 @@ amx::Half* room(int slot, int64_t lines, int64_t depth) {
   return static_cast<amx::Half*>(scratch(slot, panels * amx::panel_of(depth) * sizeof(amx::Half)));
 }
 
-// Where threads wait for each other; they come within microseconds, so it is not worth sleeping.
-class Meeting {
+// Threads that share pieces of work: whoever is free takes the next one, as other threads of XLA may
+// hold a core for a while. They finish within microseconds of each other, so that it is not worth
+// sleeping until all are done.
+class Pieces {
  public:
-  void wait(int64_t count) {
+  // f(begin, end) over pieces of 0..n-1, by all `count` threads; returns when everybody is done.
+  template <class F>
+  void share(int64_t n, int64_t piece, int64_t count, F&& f) {
+    for (int64_t i; (i = taken_.fetch_add(1) * piece) < n;) f(i, std::min(n, i + piece));
+    meet(count);
+  }
+
+ private:
+  static constexpr int PATIENCE = 4000;
+
+  void meet(int64_t count) {
     const int64_t round = round_.load();
     if (here_.fetch_add(1) + 1 == count) {
       here_.store(0);
+      taken_.store(0);
       round_.store(round + 1);
       return;
     }
@@ -50,57 +63,56 @@ class Meeting {
       turn < PATIENCE ? __builtin_ia32_pause() : static_cast<void>(sched_yield());
   }
 
- private:
-  static constexpr int PATIENCE = 4000;
-  std::atomic<int64_t> here_{0}, round_{0};
+  std::atomic<int64_t> taken_{0}, here_{0}, round_{0};
 };
 
-// One thread's share of the work.
-struct Share {
+// Part of an axis.
+struct Range {
   int64_t begin, end;
+  int64_t size() const { return end - begin; }
 };
-Share share(int64_t n, int64_t unit, int64_t which, int64_t count) {
-  const int64_t units = up(n, unit) / unit;
-  return {std::min(n, units * which / count * unit), std::min(n, units * (which + 1) / count * unit)};
-}
 
-// The rows `mine` of a block of the result, whose right side is packed.
-bool multiplied(const Product& p, const amx::Half* right, Share mine, Share across, Share deep) {
-  const int64_t depth = deep.end - deep.begin, panel = amx::panel_of(depth);
-  bool finite = true;
-  for (int64_t row = mine.begin; row < mine.end; row += BLOCK_ROWS) {
-    const int64_t rows = std::min(BLOCK_ROWS, mine.end - row);
-    amx::Half* left = room(kLeft, BLOCK_ROWS, depth);
-    finite &= amx::pack(amx::Which::left, p.left.at(row, deep.begin), rows, depth, left);
-    for (int64_t column = across.begin; column < across.end; column += PAIR) {
-      const amx::Half* panels = right + (column - across.begin) / amx::SIDE * panel;
-      for (int64_t i = 0; i < rows; i += PAIR) {
-        const amx::Block c{p.result + (row + i) * p.columns + column, p.columns};
-        amx::multiply(left + i / amx::SIDE * panel, panels, depth, c, std::min(PAIR, rows - i),
-                      std::min(PAIR, across.end - column), deep.begin > 0);
-      }
+// Rows of a block of the result, whose right side is packed.
+bool multiplied(const Product& p, const amx::Half* right, Range down, Range across, Range deep) {
+  const int64_t panel = amx::panel_of(deep.size());
+  amx::Half* left = room(kLeft, down.size(), deep.size());
+  const amx::Factor rows = p.left.at(down.begin, deep.begin);
+  const bool finite = amx::pack(amx::Which::left, rows, down.size(), deep.size(), left);
+  for (int64_t column = across.begin; column < across.end; column += PAIR) {
+    const amx::Half* panels = right + (column - across.begin) / amx::SIDE * panel;
+    for (int64_t row = down.begin; row < down.end; row += PAIR) {
+      const amx::Block c{p.result + row * p.columns + column, p.columns};
+      amx::multiply(left + (row - down.begin) / amx::SIDE * panel, panels, deep.size(), c,
+                    std::min(PAIR, down.end - row), std::min(PAIR, across.end - column),
+                    deep.begin > 0);
     }
   }
   return finite;
 }
 
-// Thread `which` of `count` that compute one product together. `packed`: room for a block of the
-// right side. False where a number has no parts.
-bool compute(const Product& p, amx::Half* packed, Meeting& meeting, int64_t which, int64_t count) {
+// Rows that a thread takes at a time: some pieces for each thread, but not too small ones.
+int64_t rows_at_once(const Product& p, int64_t count) {
+  return std::clamp(up(p.rows / (4 * count), PAIR), PAIR, BLOCK_ROWS);
+}
+
+// What each of `count` threads does to compute one product together. `packed`: room for a block of
+// the right side. False where a number has no parts.
+bool compute(const Product& p, amx::Half* packed, Pieces& pieces, int64_t count) {
   const amx::Tiles tiles;
-  const Share mine = share(p.rows, PAIR, which, count);
+  const int64_t most = rows_at_once(p, count);
   bool finite = true;
   for (int64_t column = 0; column < p.columns; column += BLOCK_COLUMNS) {
-    const Share across{column, std::min(p.columns, column + BLOCK_COLUMNS)};
+    const Range across{column, std::min(p.columns, column + BLOCK_COLUMNS)};
     for (int64_t k = 0; k < p.depth; k += BLOCK_DEPTH) {
-      const Share deep{k, std::min(p.depth, k + BLOCK_DEPTH)};
-      const Share part = share(across.end - column, amx::SIDE, which, count);
-      amx::Half* to = packed + part.begin / amx::SIDE * amx::panel_of(deep.end - k);
-      finite &= amx::pack(amx::Which::right, p.right.at(column + part.begin, k),
-                          part.end - part.begin, deep.end - k, to);
-      meeting.wait(count);
-      finite &= multiplied(p, packed, mine, across, deep);
-      meeting.wait(count);
+      const Range deep{k, std::min(p.depth, k + BLOCK_DEPTH)};
+      pieces.share(across.size(), 2 * PAIR, count, [&](int64_t begin, int64_t end) {
+        amx::Half* to = packed + begin / amx::SIDE * amx::panel_of(deep.size());
+        const amx::Factor lines = p.right.at(column + begin, k);
+        finite &= amx::pack(amx::Which::right, lines, end - begin, deep.size(), to);
+      });
+      pieces.share(p.rows, most, count, [&](int64_t begin, int64_t end) {
+        finite &= multiplied(p, packed, {begin, end}, across, deep);
+      });
     }
   }
   return finite;
@@ -114,9 +126,9 @@ amx::Half* room_for_block(const Product& p) {
 bool together(const Product& p) {
   std::atomic<bool> finite{true};
   amx::Half* packed = room_for_block(p);
-  Meeting meeting;
+  Pieces pieces;
 #pragma omp parallel
-  if (!compute(p, packed, meeting, omp_get_thread_num(), omp_get_num_threads())) finite = false;
+  if (!compute(p, packed, pieces, omp_get_num_threads())) finite = false;
   return finite;
 }
 
@@ -124,10 +136,10 @@ bool together(const Product& p) {
 bool apart(int64_t count, const std::function<Product(int64_t)>& product) {
   std::atomic<bool> finite{true};
   parallel(count, [&](int64_t begin, int64_t end) {
-    Meeting alone;
+    Pieces alone;
     for (int64_t i = begin; i < end; ++i) {
       const Product p = product(i);
-      if (!compute(p, room_for_block(p), alone, 0, 1)) finite = false;
+      if (!compute(p, room_for_block(p), alone, 1)) finite = false;
     }
   });
   return finite;
