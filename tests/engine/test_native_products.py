@@ -37,9 +37,9 @@ def reference(a, b, a_turned=False, b_turned=False):
 
 def kernel(a, b, a_turned=False, b_turned=False):
     """The handler itself, whatever the sizes."""
-    shape = reference(a, b, a_turned, b_turned).shape
+    rows, columns = a.shape[-1 if a_turned else -2], b.shape[-2 if b_turned else -1]
     turned = {"a_turned": np.bool_(a_turned), "b_turned": np.bool_(b_turned)}
-    result = jax.ShapeDtypeStruct(shape, np.float32)
+    result = jax.ShapeDtypeStruct((*a.shape[:-2], rows, columns), a.dtype)
     call = jax.jit(lambda a, b: native.call("cornu_product", result, a, b, **turned))
     return np.asarray(call(a, b))
 
@@ -63,6 +63,19 @@ def check(sides, before, turned, seed=0):
        st.tuples(st.booleans(), st.booleans()))  # fmt: skip
 def test_random_shapes(sides, before, turned):
     check(sides, before, turned)
+
+
+@settings(max_examples=15, **QUIET)
+@given(st.tuples(SIZES, SIZES, SIZES), st.sampled_from([(), (3,)]),
+       st.tuples(st.booleans(), st.booleans()))  # fmt: skip
+def test_bfloat16_is_rounded_once(sides, before, turned):
+    rows, depth, columns = sides
+    a = numbers(*before, *((depth, rows) if turned[0] else (rows, depth)))
+    b = numbers(*before, *((columns, depth) if turned[1] else (depth, columns)), seed=1)
+    a, b = (np.asarray(jnp.asarray(x).astype("bfloat16")) for x in (a, b))
+    wanted = reference(a, b, *turned)
+    found = kernel(a, b, *turned).astype(float)
+    np.testing.assert_allclose(found, wanted, rtol=2.0**-8, atol=1e-5 * np.abs(wanted).max())
 
 
 @pytest.mark.slow
@@ -206,7 +219,15 @@ def test_the_rest_is_left_to_xla(a, b):
     np.testing.assert_allclose(engine.matmul(a, b), reference(a, b), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "int32"])
+def test_bfloat16():
+    a, b = (jnp.asarray(numbers(*shape)).astype("bfloat16") for shape in LARGE)
+    assert uses(engine.matmul, a, b)
+    found = engine.matmul(a, b)
+    assert found.dtype == "bfloat16"
+    assert error(np.asarray(found, float), reference(np.asarray(a), np.asarray(b))) < 4e-3
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32"])
 def test_other_dtypes_are_left_to_xla(dtype):
     a, b = (jnp.asarray(numbers(*shape)).astype(dtype) for shape in LARGE)
     assert not uses(engine.matmul, a, b)

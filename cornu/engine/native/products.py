@@ -23,6 +23,7 @@ from cornu.engine import native
 from cornu.engine.native.convolution import lowered
 
 NARROW = 16  # a side of a tile: of less the kernel multiplies zeros
+TYPES = ("float32", "bfloat16")
 LEAST = 1 << 23  # multiplications: of fewer not worth loading a library for
 
 
@@ -40,7 +41,8 @@ def takes(a: Any, b: Any, b_turned: bool = False) -> bool:
     (100, 333) by (333, 70): 128 / 219 (idle), 76 / 65 (busy).
     """
     return (
-        a.dtype == b.dtype == host.float32
+        a.dtype == b.dtype
+        and str(a.dtype) in TYPES
         and a.ndim == b.ndim >= 2
         and a.shape[:-2] == b.shape[:-2]
         and _pays(a.shape, b.shape, False, b_turned)

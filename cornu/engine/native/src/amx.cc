@@ -27,7 +27,8 @@ constexpr int64_t AHEAD = 4 * DEPTH;    // numbers of a line that are fetched be
 
 // ---------------------------------------------------------------- packing
 
-struct Parts {
+// Those of 32 numbers.
+struct Three {
   __m512i high, middle, low;
 };
 
@@ -41,7 +42,7 @@ VECTORS inline __m512 widened(__m256bh x) {
 
 // The parts of 32 numbers in their order. `odd` gathers where one has none: what is left of it then
 // is no number.
-VECTORS inline Parts parts(__m512 a, __m512 b, __mmask16* odd) {
+VECTORS inline Three parts(__m512 a, __m512 b, __mmask16* odd) {
   constexpr int INFINITE_OR_NAN = 0x99;
   const __m256bh a_high = _mm512_cvtneps_pbh(a), b_high = _mm512_cvtneps_pbh(b);
   a -= widened(a_high);
@@ -98,44 +99,58 @@ VECTORS void turn(const Half* from, Half* to) {
 
 constexpr __mmask16 first(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (1 << n) - 1; }
 
+// 16 and 16 numbers, or those of them that are there, become a row of the tile of each part.
+VECTORS inline void spread(const float* a, const float* b, __mmask16 has_a, __mmask16 has_b,
+                           bool in_pairs, Half* to, __mmask16* odd) {
+  const Three p = parts(_mm512_maskz_loadu_ps(has_a, a), _mm512_maskz_loadu_ps(has_b, b), odd);
+  _mm512_store_si512(to, in_pairs ? paired(p.high) : p.high);
+  _mm512_store_si512(to + TILE, in_pairs ? paired(p.middle) : p.middle);
+  _mm512_store_si512(to + 2 * TILE, in_pairs ? paired(p.low) : p.low);
+}
+
+VECTORS inline void spread(const Half* a, const Half* b, __mmask16 has_a, __mmask16 has_b,
+                           bool in_pairs, Half* to, __mmask16*) {
+  const __m512i both = _mm512_inserti64x4(
+      _mm512_castsi256_si512(_mm256_maskz_loadu_epi16(has_a, a)),
+      _mm256_maskz_loadu_epi16(has_b, b), 1);
+  _mm512_store_si512(to, in_pairs ? paired(both) : both);
+}
+
 // The tiles of one step where numbers of a line lie side by side: rows are lines.
-VECTORS void lines_side_by_side(const Factor& from, int64_t lines, int64_t depth, Half* to,
-                                __mmask16* odd) {
+template <class Number>
+VECTORS void lines_side_by_side(const FactorOf<Number>& from, int64_t lines, int64_t depth,
+                                Half* to, __mmask16* odd) {
   for (int64_t i = 0; i < SIDE; ++i, to += DEPTH) {
-    const float* line = from.start + i * from.line;
+    const Number* line = from.start + i * from.line;
     const __mmask16 here = i < lines ? 0xffff : 0;
     _mm_prefetch(line + AHEAD, _MM_HINT_T0);
     _mm_prefetch(line + AHEAD + 16, _MM_HINT_T0);
-    const Parts p = parts(_mm512_maskz_loadu_ps(here & first(depth), line),
-                          _mm512_maskz_loadu_ps(here & first(depth - 16), line + 16), odd);
-    _mm512_store_si512(to, p.high);
-    _mm512_store_si512(to + TILE, p.middle);
-    _mm512_store_si512(to + 2 * TILE, p.low);
+    spread(line, line + 16, here & first(depth), here & first(depth - 16), false, to, odd);
   }
 }
 
 // The same where lines lie side by side: rows are pairs of steps.
-VECTORS void steps_side_by_side(const Factor& from, int64_t lines, int64_t depth, Half* to,
-                                __mmask16* odd) {
+template <class Number>
+VECTORS void steps_side_by_side(const FactorOf<Number>& from, int64_t lines, int64_t depth,
+                                Half* to, __mmask16* odd) {
   for (int64_t k = 0; k < DEPTH; k += 2, to += DEPTH) {
-    const float* step = from.start + k * from.step;
+    const Number* step = from.start + k * from.step;
     _mm_prefetch(step + DEPTH * from.step, _MM_HINT_T0);
     _mm_prefetch(step + (DEPTH + 1) * from.step, _MM_HINT_T0);
-    const Parts p = parts(_mm512_maskz_loadu_ps(k < depth ? first(lines) : 0, step),
-                          _mm512_maskz_loadu_ps(k + 1 < depth ? first(lines) : 0, step + from.step),
-                          odd);
-    _mm512_store_si512(to, paired(p.high));
-    _mm512_store_si512(to + TILE, paired(p.middle));
-    _mm512_store_si512(to + 2 * TILE, paired(p.low));
+    const __mmask16 one = k < depth ? first(lines) : 0, other = k + 1 < depth ? first(lines) : 0;
+    spread(step, step + from.step, one, other, true, to, odd);
   }
 }
 
 // Goes through memory in its own order: what lies side by side is read one after the other.
-VECTORS bool packed(Which which, const Factor& from, int64_t lines, int64_t depth, Half* to) {
+template <class Number>
+VECTORS bool packed(Which which, const FactorOf<Number>& from, int64_t lines, int64_t depth,
+                    Half* to) {
+  constexpr int64_t PARTS = amx::PARTS<Number>;
   alignas(64) Half turned[PARTS * TILE];
   const bool by_lines = from.step == 1;
   const bool as_it_is = by_lines == (which == Which::left);
-  const auto fill = by_lines ? lines_side_by_side : steps_side_by_side;
+  const auto fill = by_lines ? lines_side_by_side<Number> : steps_side_by_side<Number>;
   const int64_t panels = (lines + SIDE - 1) / SIDE, steps = steps_of(depth);
   __mmask16 odd = 0;
   for (int64_t n = 0; n < panels * steps; ++n) {
@@ -181,26 +196,12 @@ TILES inline void add() {
   if (DOWN && ACROSS) _tile_dpbf16ps(3, 5, 7);
 }
 
-// What is small comes first; each turn but one changes one side only.
-template <bool DOWN, bool ACROSS>
-TILES void sum_up(const Half* left, const Half* right, int64_t steps, float* c, int64_t row,
-                  bool more) {
-  const int64_t panel = steps * PARTS * TILE;
+// One step. What is small comes first; each turn but one changes one side only.
+template <bool DOWN, bool ACROSS, int64_t PARTS>
+TILES inline void add_step(const Half* left, const Half* right, int64_t panel) {
   constexpr int64_t high = 0, middle = TILE, low = 2 * TILE;
-  const auto at = [&](int64_t i, int64_t j) { return c + i * SIDE * row + j * SIDE; };
-  if (more) {
-    _tile_loadd(0, at(0, 0), row * 4);
-    if (ACROSS) _tile_loadd(1, at(0, 1), row * 4);
-    if (DOWN) _tile_loadd(2, at(1, 0), row * 4);
-    if (DOWN && ACROSS) _tile_loadd(3, at(1, 1), row * 4);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
-  for (int64_t k = 0; k < steps; ++k, left += PARTS * TILE, right += PARTS * TILE) {
-    take_left<DOWN>(left + high, panel);
+  take_left<DOWN>(left + high, panel);
+  if (PARTS == 3) {
     take_right<ACROSS>(right + low, panel);
     add<DOWN, ACROSS>();
     take_right<ACROSS>(right + middle, panel);
@@ -212,18 +213,51 @@ TILES void sum_up(const Half* left, const Half* right, int64_t steps, float* c, 
     take_left<DOWN>(left + low, panel);
     add<DOWN, ACROSS>();
     take_left<DOWN>(left + high, panel);
-    add<DOWN, ACROSS>();
+  } else {
+    take_right<ACROSS>(right + high, panel);
   }
-  _tile_stored(0, at(0, 0), row * 4);
-  if (ACROSS) _tile_stored(1, at(0, 1), row * 4);
-  if (DOWN) _tile_stored(2, at(1, 0), row * 4);
-  if (DOWN && ACROSS) _tile_stored(3, at(1, 1), row * 4);
+  add<DOWN, ACROSS>();
 }
 
-using Sum = void (*)(const Half*, const Half*, int64_t, float*, int64_t, bool);
+template <bool DOWN, bool ACROSS, int64_t PARTS>
+TILES void sum_up(const Half* left, const Half* right, int64_t steps, const Block& c, bool more) {
+  const int64_t panel = steps * PARTS * TILE;
+  const auto at = [&](int64_t i, int64_t j) { return c.start + (i * c.row + j) * SIDE; };
+  if (more) {
+    _tile_loadd(0, at(0, 0), c.row * 4);
+    if (ACROSS) _tile_loadd(1, at(0, 1), c.row * 4);
+    if (DOWN) _tile_loadd(2, at(1, 0), c.row * 4);
+    if (DOWN && ACROSS) _tile_loadd(3, at(1, 1), c.row * 4);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int64_t k = 0; k < steps; ++k) {
+    add_step<DOWN, ACROSS, PARTS>(left, right, panel);
+    left += PARTS * TILE;
+    right += PARTS * TILE;
+  }
+  _tile_stored(0, at(0, 0), c.row * 4);
+  if (ACROSS) _tile_stored(1, at(0, 1), c.row * 4);
+  if (DOWN) _tile_stored(2, at(1, 0), c.row * 4);
+  if (DOWN && ACROSS) _tile_stored(3, at(1, 1), c.row * 4);
+}
 
-constexpr Sum SUMS[2][2] = {{sum_up<false, false>, sum_up<false, true>},
-                            {sum_up<true, false>, sum_up<true, true>}};
+using Sum = void (*)(const Half*, const Half*, int64_t, const Block&, bool);
+
+// For one panel or two of the left side, of the right side.
+template <int64_t PARTS>
+constexpr Sum SUMS[2][2] = {{sum_up<false, false, PARTS>, sum_up<false, true, PARTS>},
+                            {sum_up<true, false, PARTS>, sum_up<true, true, PARTS>}};
+
+VECTORS void round_row(const float* from, int64_t count, Half* to) {
+  for (int64_t j = 0; j < count; j += SIDE) {
+    const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(from + j));
+    _mm256_mask_storeu_epi16(to + j, first(count - j), (__m256i)rounded);
+  }
+}
 
 TILES void load_shapes() { _tile_loadconfig(&SHAPES); }
 TILES void release() { _tile_release(); }
@@ -247,24 +281,37 @@ bool pack(Which which, const Factor& from, int64_t lines, int64_t depth, Half* t
   return packed(which, from, lines, depth, to);
 }
 
+bool pack(Which which, const FactorOf<Half>& from, int64_t lines, int64_t depth, Half* to) {
+  return packed(which, from, lines, depth, to);
+}
+
 Tiles::Tiles() { load_shapes(); }
 
 Tiles::~Tiles() { release(); }
 
 void multiply(const Half* left, const Half* right, int64_t depth, const Block& c, int64_t rows,
               int64_t columns, bool more) {
-  const Sum sum = SUMS[rows > SIDE][columns > SIDE];
+  const Sum sum = SUMS<PARTS<float>>[rows > SIDE][columns > SIDE];
   if (rows % SIDE == 0 && columns % SIDE == 0) {
-    sum(left, right, steps_of(depth), c.start, c.row, more);
+    sum(left, right, steps_of(depth), c, more);
     return;
   }
   alignas(64) float whole[4 * SIDE * SIDE];
-  sum(left, right, steps_of(depth), whole, 2 * SIDE, false);
+  sum(left, right, steps_of(depth), {whole, 2 * SIDE}, false);
   for (int64_t i = 0; i < rows; ++i) {
     float* to = c.start + i * c.row;
     const float* from = whole + i * 2 * SIDE;
     for (int64_t j = 0; j < columns; ++j) to[j] = more ? to[j] + from[j] : from[j];
   }
+}
+
+void multiply(const Half* left, const Half* right, int64_t depth, const BlockOf<Half>& c,
+              int64_t rows, int64_t columns) {
+  alignas(64) float whole[4 * SIDE * SIDE];
+  SUMS<PARTS<Half>>[rows > SIDE][columns > SIDE](left, right, steps_of(depth), {whole, 2 * SIDE},
+                                                 false);
+  for (int64_t i = 0; i < rows; ++i)
+    round_row(whole + i * 2 * SIDE, columns, c.start + i * c.row);
 }
 
 }  // namespace cornu::amx
@@ -275,9 +322,11 @@ namespace cornu::amx {
 
 bool usable() { return false; }
 bool pack(Which, const Factor&, int64_t, int64_t, Half*) { return false; }
+bool pack(Which, const FactorOf<Half>&, int64_t, int64_t, Half*) { return false; }
 Tiles::Tiles() {}
 Tiles::~Tiles() {}
 void multiply(const Half*, const Half*, int64_t, const Block&, int64_t, int64_t, bool) {}
+void multiply(const Half*, const Half*, int64_t, const BlockOf<Half>&, int64_t, int64_t) {}
 
 }  // namespace cornu::amx
 

@@ -10,23 +10,29 @@
 
 namespace cornu::amx {
 
-constexpr int64_t SIDE = 16;    // rows or columns of a tile
-constexpr int64_t DEPTH = 32;   // what one instruction sums up
-constexpr int64_t PARTS = 3;    // bfloat16 of a float32
+constexpr int64_t SIDE = 16;   // rows or columns of a tile
+constexpr int64_t DEPTH = 32;  // what one instruction sums up
 
-using Half = uint16_t;  // the bits of a bfloat16
+// The bits of a bfloat16.
+using Half = uint16_t;
+
+// Parts of a number: three bfloat16 make a float32.
+template <class Number>
+constexpr int64_t PARTS = sizeof(Number) == sizeof(Half) ? 1 : 3;
 
 // Whether this machine has the tiles, and its system lets this process use them.
 bool usable();
 
 // A factor as it lies in memory: `lines` are the rows of the left one, the columns of the right
 // one; number k of line i is start[i * line + k * step], and one of the two distances is 1.
-struct Factor {
-  const float* start;
+template <class Number>
+struct FactorOf {
+  const Number* start;
   int64_t line, step;
 
-  Factor at(int64_t i, int64_t k) const { return {start + i * line + k * step, line, step}; }
+  FactorOf at(int64_t i, int64_t k) const { return {start + i * line + k * step, line, step}; }
 };
+using Factor = FactorOf<float>;
 
 enum class Which { left, right };
 
@@ -34,11 +40,15 @@ enum class Which { left, right };
 constexpr int64_t steps_of(int64_t depth) { return (depth + DEPTH - 1) / DEPTH; }
 
 // Numbers of a panel: SIDE lines, for each step a tile of each part, filled up with zeros.
-constexpr int64_t panel_of(int64_t depth) { return steps_of(depth) * PARTS * SIDE * DEPTH; }
+template <class Number = float>
+constexpr int64_t panel_of(int64_t depth) {
+  return steps_of(depth) * PARTS<Number> * SIDE * DEPTH;
+}
 
 // Packs `lines` of a factor into panels at `to`, which begins where a line of the caches does.
 // False if one of the numbers has no three parts: infinity, NaN, and what is above 3.39e38.
 bool pack(Which which, const Factor& from, int64_t lines, int64_t depth, Half* to);
+bool pack(Which which, const FactorOf<Half>& from, int64_t lines, int64_t depth, Half* to);
 
 // While one lives, its thread may call `multiply`.
 class Tiles {
@@ -50,14 +60,20 @@ class Tiles {
 };
 
 // A block of the result: numbers to its next row.
-struct Block {
-  float* start;
+template <class Number>
+struct BlockOf {
+  Number* start;
   int64_t row;
 };
+using Block = BlockOf<float>;
 
 // Up to two panels of each side: `rows` and `columns` (1 to 32) of their product are written to `c`
 // or, with `more`, added to what is there.
 void multiply(const Half* left, const Half* right, int64_t depth, const Block& c, int64_t rows,
               int64_t columns, bool more);
+
+// The same for panels of bfloat16: summed up in float32 and rounded once.
+void multiply(const Half* left, const Half* right, int64_t depth, const BlockOf<Half>& c,
+              int64_t rows, int64_t columns);
 
 }  // namespace cornu::amx

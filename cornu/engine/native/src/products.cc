@@ -13,27 +13,40 @@
 namespace cornu {
 namespace {
 
-using Floats = ffi::Buffer<ffi::F32>;
-using Out = ffi::ResultBuffer<ffi::F32>;
+using amx::Half;
 
-constexpr int64_t BLOCK_DEPTH = 512, BLOCK_COLUMNS = 1024, BLOCK_ROWS = 128;
 constexpr int64_t PAIR = 2 * amx::SIDE;  // rows and columns that are multiplied at a time
+
+// Sides of the blocks that are packed.
+struct Blocks {
+  int64_t rows, depth, columns;
+};
 
 constexpr double TIMES_FASTER = 16;  // than what `run` means by a multiplication
 
 enum Slot { kLeft, kRight };
 
+template <class Number>
 struct Product {
-  amx::Factor left, right;
+  amx::FactorOf<Number> left, right;
   int64_t rows, columns, depth;
-  float* result;
+  Number* result;
 };
 
 int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-amx::Half* room(int slot, int64_t lines, int64_t depth) {
+Blocks blocks_of(const Product<float>& p) { return {128, std::min<int64_t>(p.depth, 512), 1024}; }
+
+// A result of 16 bits cannot wait for more to be added to it.
+Blocks blocks_of(const Product<Half>& p) {
+  const auto lines = [&](int64_t numbers) { return std::max(PAIR, numbers / p.depth / PAIR * PAIR); };
+  return {std::min<int64_t>(lines(1 << 18), 256), p.depth, std::min<int64_t>(lines(1 << 19), 2048)};
+}
+
+template <class Number>
+Half* room(int slot, int64_t lines, int64_t depth) {
   const int64_t panels = up(lines, amx::SIDE) / amx::SIDE;
-  return static_cast<amx::Half*>(scratch(slot, panels * amx::panel_of(depth) * sizeof(amx::Half)));
+  return static_cast<Half*>(scratch(slot, panels * amx::panel_of<Number>(depth) * sizeof(Half)));
 }
 
 // Threads that share pieces of work: whoever is free takes the next one, as other threads of XLA may
@@ -73,44 +86,45 @@ struct Range {
 };
 
 // Rows of a block of the result, whose right side is packed.
-bool multiplied(const Product& p, const amx::Half* right, Range down, Range across, Range deep) {
-  const int64_t panel = amx::panel_of(deep.size());
-  amx::Half* left = room(kLeft, down.size(), deep.size());
-  const amx::Factor rows = p.left.at(down.begin, deep.begin);
+template <class Number>
+bool multiplied(const Product<Number>& p, const Half* right, Range down, Range across, Range deep) {
+  const int64_t panel = amx::panel_of<Number>(deep.size());
+  Half* left = room<Number>(kLeft, down.size(), deep.size());
+  const auto rows = p.left.at(down.begin, deep.begin);
   const bool finite = amx::pack(amx::Which::left, rows, down.size(), deep.size(), left);
   for (int64_t column = across.begin; column < across.end; column += PAIR) {
-    const amx::Half* panels = right + (column - across.begin) / amx::SIDE * panel;
+    const Half* panels = right + (column - across.begin) / amx::SIDE * panel;
     for (int64_t row = down.begin; row < down.end; row += PAIR) {
-      const amx::Block c{p.result + row * p.columns + column, p.columns};
-      amx::multiply(left + (row - down.begin) / amx::SIDE * panel, panels, deep.size(), c,
-                    std::min(PAIR, down.end - row), std::min(PAIR, across.end - column),
-                    deep.begin > 0);
+      const Half* lines = left + (row - down.begin) / amx::SIDE * panel;
+      const amx::BlockOf<Number> c{p.result + row * p.columns + column, p.columns};
+      const int64_t high = std::min(PAIR, down.end - row), wide = std::min(PAIR, across.end - column);
+      if constexpr (amx::PARTS<Number> == 1)
+        amx::multiply(lines, panels, deep.size(), c, high, wide);
+      else
+        amx::multiply(lines, panels, deep.size(), c, high, wide, deep.begin > 0);
     }
   }
   return finite;
 }
 
-// Rows that a thread takes at a time: some pieces for each thread, but not too small ones.
-int64_t rows_at_once(const Product& p, int64_t count) {
-  return std::clamp(up(p.rows / (4 * count), PAIR), PAIR, BLOCK_ROWS);
-}
-
 // What each of `count` threads does to compute one product together. `packed`: room for a block of
 // the right side. False where a number has no parts.
-bool compute(const Product& p, amx::Half* packed, Pieces& pieces, int64_t count) {
+template <class Number>
+bool compute(const Product<Number>& p, Half* packed, Pieces& pieces, int64_t count) {
   const amx::Tiles tiles;
-  const int64_t most = rows_at_once(p, count);
+  const Blocks most = blocks_of(p);
+  const int64_t rows = std::clamp(up(p.rows / (4 * count), PAIR), PAIR, most.rows);
   bool finite = true;
-  for (int64_t column = 0; column < p.columns; column += BLOCK_COLUMNS) {
-    const Range across{column, std::min(p.columns, column + BLOCK_COLUMNS)};
-    for (int64_t k = 0; k < p.depth; k += BLOCK_DEPTH) {
-      const Range deep{k, std::min(p.depth, k + BLOCK_DEPTH)};
+  for (int64_t column = 0; column < p.columns; column += most.columns) {
+    const Range across{column, std::min(p.columns, column + most.columns)};
+    for (int64_t k = 0; k < p.depth; k += most.depth) {
+      const Range deep{k, std::min(p.depth, k + most.depth)};
       pieces.share(across.size(), 2 * PAIR, count, [&](int64_t begin, int64_t end) {
-        amx::Half* to = packed + begin / amx::SIDE * amx::panel_of(deep.size());
-        const amx::Factor lines = p.right.at(column + begin, k);
+        Half* to = packed + begin / amx::SIDE * amx::panel_of<Number>(deep.size());
+        const auto lines = p.right.at(column + begin, k);
         finite &= amx::pack(amx::Which::right, lines, end - begin, deep.size(), to);
       });
-      pieces.share(p.rows, most, count, [&](int64_t begin, int64_t end) {
+      pieces.share(p.rows, rows, count, [&](int64_t begin, int64_t end) {
         finite &= multiplied(p, packed, {begin, end}, across, deep);
       });
     }
@@ -118,27 +132,31 @@ bool compute(const Product& p, amx::Half* packed, Pieces& pieces, int64_t count)
   return finite;
 }
 
-amx::Half* room_for_block(const Product& p) {
-  return room(kRight, std::min(p.columns, BLOCK_COLUMNS), std::min(p.depth, BLOCK_DEPTH));
+template <class Number>
+Half* room_for_block(const Product<Number>& p) {
+  const Blocks most = blocks_of(p);
+  return room<Number>(kRight, std::min(p.columns, most.columns), most.depth);
 }
 
 // The whole team computes one product.
-bool together(const Product& p) {
+template <class Number>
+bool together(const Product<Number>& p) {
   std::atomic<bool> finite{true};
-  amx::Half* packed = room_for_block(p);
+  Half* packed = room_for_block(p);
   Pieces pieces;
 #pragma omp parallel
   if (!compute(p, packed, pieces, omp_get_num_threads())) finite = false;
   return finite;
 }
 
-// Each thread computes some of many products.
-bool apart(int64_t count, const std::function<Product(int64_t)>& product) {
+// Each thread computes some of many products, which `product` makes.
+template <class Number, class Make>
+bool apart(int64_t count, Make&& product) {
   std::atomic<bool> finite{true};
   parallel(count, [&](int64_t begin, int64_t end) {
     Pieces alone;
     for (int64_t i = begin; i < end; ++i) {
-      const Product p = product(i);
+      const Product<Number> p = product(i);
       if (!compute(p, room_for_block(p), alone, 1)) finite = false;
     }
   });
@@ -146,7 +164,7 @@ bool apart(int64_t count, const std::function<Product(int64_t)>& product) {
 }
 
 // The usual way, for numbers that have no parts.
-void plainly(const Product& p) {
+void plainly(const Product<float>& p) {
   const auto letter = [](bool turned) { return turned ? 'T' : 'N'; };
   const bool left_turned = p.left.step != 1, right_turned = p.right.line != 1;
   const auto status = dnnl_sgemm(letter(left_turned), letter(right_turned), p.rows, p.columns,
@@ -156,39 +174,51 @@ void plainly(const Product& p) {
   dnnl::error::wrap_c_api(status, "a product of matrices");
 }
 
+void plainly(const Product<Half>&) {}  // which are always parts of themselves
+
 struct Sizes {
   int64_t first, second;  // of the last two axes
 };
-Sizes last_of(const Floats& x) {
+Sizes last_of(const ffi::AnyBuffer& x) {
   const auto sizes = x.dimensions();
   return {sizes[sizes.size() - 2], sizes[sizes.size() - 1]};
 }
 
-// a (..., rows, depth) or, turned, (..., depth, rows); b (..., depth, columns) or turned.
-ffi::Error Multiply(Floats a, Floats b, Out c, bool a_turned, bool b_turned) {
+template <class Number>
+ffi::Error computed(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b, ffi::AnyBuffer& c,
+                      bool a_turned, bool b_turned) {
   const Sizes left = last_of(a), right = last_of(b);
   const int64_t rows = a_turned ? left.second : left.first;
   const int64_t depth = a_turned ? left.first : left.second;
   const int64_t columns = b_turned ? right.first : right.second;
-  const int64_t count = c->element_count() / (rows * columns);
+  const int64_t count = c.element_count() / (rows * columns);
   const auto product = [&](int64_t i) {
-    const float* x = a.typed_data() + i * rows * depth;
-    const float* y = b.typed_data() + i * depth * columns;
-    const amx::Factor by_rows = a_turned ? amx::Factor{x, 1, rows} : amx::Factor{x, depth, 1};
-    const amx::Factor by_columns = b_turned ? amx::Factor{y, depth, 1} : amx::Factor{y, 1, columns};
-    return Product{by_rows, by_columns, rows, columns, depth, c->typed_data() + i * rows * columns};
+    const auto* x = static_cast<const Number*>(a.untyped_data()) + i * rows * depth;
+    const auto* y = static_cast<const Number*>(b.untyped_data()) + i * depth * columns;
+    auto* z = static_cast<Number*>(c.untyped_data()) + i * rows * columns;
+    using Factor = amx::FactorOf<Number>;
+    const Factor by_rows = a_turned ? Factor{x, 1, rows} : Factor{x, depth, 1};
+    const Factor by_columns = b_turned ? Factor{y, depth, 1} : Factor{y, 1, columns};
+    return Product<Number>{by_rows, by_columns, rows, columns, depth, z};
   };
   return run(double(count) * rows * columns * depth / TIMES_FASTER, [&] {
-    const bool finite = count == 1 ? together(product(0)) : apart(count, product);
+    const bool finite = count == 1 ? together(product(0)) : apart<Number>(count, product);
     for (int64_t i = 0; !finite && i < count; ++i) plainly(product(i));
   });
 }
 
+// a (..., rows, depth) or, turned, (..., depth, rows); b (..., depth, columns) or turned.
+ffi::Error Multiply(ffi::AnyBuffer a, ffi::AnyBuffer b, ffi::Result<ffi::AnyBuffer> c,
+                    bool a_turned, bool b_turned) {
+  const auto f = a.element_type() == ffi::F32 ? computed<float> : computed<Half>;
+  return f(a, b, *c, a_turned, b_turned);
+}
+
 CORNU_HANDLER(cornu_product, Multiply,
               ffi::Ffi::Bind()
-                  .Arg<Floats>()
-                  .Arg<Floats>()
-                  .Ret<Floats>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Ret<ffi::AnyBuffer>()
                   .Attr<bool>("a_turned")
                   .Attr<bool>("b_turned"));
 
