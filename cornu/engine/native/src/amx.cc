@@ -55,8 +55,9 @@ VECTORS inline Three parts(__m512 a, __m512 b, __mmask16* odd) {
   return {two(a_high, b_high), two(a_middle, b_middle), two(a_low, b_low)};
 }
 
-alignas(64) constexpr uint16_t PAIRS[] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12,
-                                          28, 13, 29, 14, 30, 15, 31};
+alignas(64) constexpr uint16_t PAIRS[] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                          21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                          11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
 
 // Numbers of two lines one after the other become pairs of a number of each.
 VECTORS inline __m512i paired(__m512i x) {
@@ -110,9 +111,9 @@ VECTORS inline void spread(const float* a, const float* b, __mmask16 has_a, __mm
 
 VECTORS inline void spread(const Half* a, const Half* b, __mmask16 has_a, __mmask16 has_b,
                            bool in_pairs, Half* to, __mmask16*) {
-  const __m512i both = _mm512_inserti64x4(
-      _mm512_castsi256_si512(_mm256_maskz_loadu_epi16(has_a, a)),
-      _mm256_maskz_loadu_epi16(has_b, b), 1);
+  const __m512i both =
+      _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(has_a, a)),
+                         _mm256_maskz_loadu_epi16(has_b, b), 1);
   _mm512_store_si512(to, in_pairs ? paired(both) : both);
 }
 
@@ -270,10 +271,9 @@ bool allowed() {
 }  // namespace
 
 bool usable() {
-  static const bool found =
-      (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
-          dnnl_cpu_isa_avx512_core_amx &&
-      allowed();
+  static const bool found = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
+                                dnnl_cpu_isa_avx512_core_amx &&
+                            allowed();
   return found;
 }
 
@@ -310,8 +310,7 @@ void multiply(const Half* left, const Half* right, int64_t depth, const BlockOf<
   alignas(64) float whole[4 * SIDE * SIDE];
   SUMS<PARTS<Half>>[rows > SIDE][columns > SIDE](left, right, steps_of(depth), {whole, 2 * SIDE},
                                                  false);
-  for (int64_t i = 0; i < rows; ++i)
-    round_row(whole + i * 2 * SIDE, columns, c.start + i * c.row);
+  for (int64_t i = 0; i < rows; ++i) round_row(whole + i * 2 * SIDE, columns, c.start + i * c.row);
 }
 
 }  // namespace cornu::amx

@@ -1,7 +1,9 @@
 #include "common.h"
 
 #include <pthread.h>
+#include <sched.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
@@ -43,11 +45,11 @@ class Team {
     if (job.error) std::rethrow_exception(job.error);
   }
 
-  bool here() const { return std::this_thread::get_id() == id_; }
+  static bool here() { return here_; }
 
  private:
   void work() {
-    id_ = std::this_thread::get_id();
+    here_ = true;
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       wake_.wait(lock, [&] { return !jobs_.empty(); });
@@ -68,8 +70,10 @@ class Team {
   std::mutex mutex_;
   std::condition_variable wake_, finished_;
   std::deque<Job*> jobs_;
-  std::thread::id id_;
+  static thread_local bool here_;
 };
+
+thread_local bool Team::here_ = false;
 
 Team* the_team = nullptr;
 std::mutex team_mutex;
@@ -79,6 +83,39 @@ Team& team() {
   if (the_team == nullptr) the_team = new Team;
   return *the_team;
 }
+
+thread_local ffi::ThreadPool* the_pool = nullptr;
+
+// Pieces of work that several threads take; it outlives those that come too late.
+struct Shared {
+  Shared(const Piece& f, int64_t n, int64_t piece) : f(f), n(n), piece(piece) {}
+
+  const Piece& f;
+  const int64_t n, piece;
+  std::atomic<int64_t> taken{0}, done{0};
+  std::mutex mutex;
+  std::exception_ptr error;
+
+  void help() {
+    for (int64_t begin; (begin = taken.fetch_add(1) * piece) < n;) {
+      const int64_t end = std::min(n, begin + piece);
+      try {
+        f(begin, end);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex);
+        error = std::current_exception();
+      }
+      done.fetch_add(end - begin);
+    }
+  }
+
+  void wait() const {
+    for (int turn = 0; done.load() < n; ++turn)
+      turn < PATIENCE ? __builtin_ia32_pause() : static_cast<void>(sched_yield());
+  }
+
+  static constexpr int PATIENCE = 4000;  // turns: pieces end within microseconds of each other
+};
 
 struct Scratch {
   void* memory = nullptr;
@@ -99,9 +136,26 @@ int threads() {
   return n;
 }
 
-void on_team_thread(const std::function<void()>& f) {
-  Team& t = team();
-  t.here() ? f() : t.run(f);
+void on_team_thread(const std::function<void()>& f) { Team::here() ? f() : team().run(f); }
+bool on_team_thread() { return Team::here(); }
+
+Helpers::Helpers(ffi::ThreadPool* pool) : before_(the_pool) { the_pool = pool; }
+Helpers::~Helpers() { the_pool = before_; }
+ffi::ThreadPool* Helpers::here() { return the_pool; }
+
+void in_pieces(int64_t n, int64_t piece, const Piece& f) {
+  ffi::ThreadPool* pool = Helpers::here();
+  const int64_t pieces = (n + piece - 1) / piece;
+  if (pool == nullptr || pieces <= 1) {
+    if (n > 0) f(0, n);
+    return;
+  }
+  const auto work = std::make_shared<Shared>(f, n, piece);
+  for (int64_t i = 1; i < std::min<int64_t>(pieces, threads()); ++i)
+    pool->Schedule([work] { work->help(); });
+  work->help();
+  work->wait();
+  if (work->error) std::rethrow_exception(work->error);
 }
 
 int widest() {

@@ -26,22 +26,22 @@ CORNU_CLONES void slopes(const float* y, const float* dy, float* dx, int64_t n, 
   }
 }
 
-// The same for all rows of a number for each channel, by the team; each thread's sum is added in
-// turn, so that a run gives the same bits as the next.
+// The same for all rows of a number for each channel, in parts; their sums are added in turn, so
+// that a run gives the same bits as the next.
 void slopes(const float* y, const float* dy, float* dx, int64_t rows, int64_t channels,
             float* total) {
   const int64_t width = (kLanes + channels - 1) / channels * channels;
-  const int64_t team = omp_get_max_threads(), room = width + kLanes;  // of one thread
-  auto* sums = static_cast<double*>(scratch(0, team * room * sizeof(double)));
-  auto* parts = static_cast<float*>(scratch(1, team * room * sizeof(float)));
-  std::fill_n(sums, team * room, 0.0);
+  const int64_t parts = threads(), room = width + kLanes;  // of one part
+  auto* sums = static_cast<double*>(scratch(0, parts * room * sizeof(double)));
+  auto* work = static_cast<float*>(scratch(1, parts * room * sizeof(float)));
+  std::fill_n(sums, parts * room, 0.0);
   parallel(rows, [&](int64_t begin, int64_t end) {
-    const int64_t t = omp_get_thread_num() * room, from = begin * channels;
-    slopes(y + from, dy + from, dx + from, (end - begin) * channels, width, parts + t, sums + t);
+    const int64_t t = begin / part_of(rows) * room, from = begin * channels;
+    slopes(y + from, dy + from, dx + from, (end - begin) * channels, width, work + t, sums + t);
   });
   for (int64_t c = 0; c < channels; ++c) {
     double sum = 0;
-    for (int64_t t = 0; t < team; ++t)
+    for (int64_t t = 0; t < parts; ++t)
       for (int64_t i = c; i < width; i += channels) sum += sums[t * room + i];
     total[c] = static_cast<float>(sum);
   }
@@ -50,16 +50,21 @@ void slopes(const float* y, const float* dy, float* dx, int64_t rows, int64_t ch
 using Floats = ffi::Buffer<ffi::F32>;
 using FloatsOut = ffi::ResultBuffer<ffi::F32>;
 
-ffi::Error CutSlopes(Floats y, Floats dy, FloatsOut dx, FloatsOut total) {
+ffi::Error CutSlopes(ffi::ThreadPool pool, Floats y, Floats dy, FloatsOut dx, FloatsOut total) {
   const int64_t channels = total->element_count(), size = y.element_count();
-  return run(static_cast<double>(size), [&] {
+  return run(static_cast<double>(size), pool, [&] {
     slopes(y.typed_data(), dy.typed_data(), dx->typed_data(), channels ? size / channels : 0,
            channels, total->typed_data());
   });
 }
 
 CORNU_HANDLER(cornu_cut_slopes, CutSlopes,
-              ffi::Ffi::Bind().Arg<Floats>().Arg<Floats>().Ret<Floats>().Ret<Floats>());
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<Floats>()
+                  .Arg<Floats>()
+                  .Ret<Floats>()
+                  .Ret<Floats>());
 
 }  // namespace
 }  // namespace cornu

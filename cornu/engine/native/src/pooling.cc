@@ -61,16 +61,15 @@ struct Windows {
     int64_t n = 1;
     for (int i = 0; i < 3; ++i) {
       const int64_t start = at[i] * step[i] - low[i];
-      n *= std::max<int64_t>(
-          0, std::min(size[i], x[i] - start) - std::max<int64_t>(0, -start));
+      n *= std::max<int64_t>(0, std::min(size[i], x[i] - start) - std::max<int64_t>(0, -start));
     }
     return n;
   }
 };
 
-#define CORNU_EACH_WINDOW(w, at, place)                                          \
-  for (int64_t at[3] = {0, 0, 0}, place = 0; at[0] < w.y[0]; ++at[0])            \
-    for (at[1] = 0; at[1] < w.y[1]; ++at[1])                                     \
+#define CORNU_EACH_WINDOW(w, at, place)                               \
+  for (int64_t at[3] = {0, 0, 0}, place = 0; at[0] < w.y[0]; ++at[0]) \
+    for (at[1] = 0; at[1] < w.y[1]; ++at[1])                          \
       for (at[2] = 0; at[2] < w.y[2]; ++at[2], place += w.channels)
 
 // One element of every window beside the largest so far; NaN is larger than anything.
@@ -169,8 +168,8 @@ CORNU_CLONES void share(const Windows& w, const float* dy, float* dx) {
 // ---------------------------------------------------------------- handlers
 
 template <class F>
-ffi::Error each_row(const Windows& w, F&& f) {
-  return run(w.work(), [&] {
+ffi::Error each_row(ffi::ThreadPool& pool, const Windows& w, F&& f) {
+  return run(w.work(), pool, [&] {
     parallel(w.rows, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) f(row * w.x_row(), row * w.y_row());
     });
@@ -182,65 +181,71 @@ using Places = ffi::Buffer<ffi::U8>;
 using FloatsOut = ffi::ResultBuffer<ffi::F32>;
 using PlacesOut = ffi::ResultBuffer<ffi::U8>;
 
-ffi::Error PoolLargest(Floats x, FloatsOut y, Numbers size, Numbers step, Numbers low) {
+ffi::Error PoolLargest(ffi::ThreadPool pool, Floats x, FloatsOut y, Numbers size, Numbers step,
+                       Numbers low) {
   const Windows w(x.dimensions(), y->dimensions(), size, step, low);
-  return each_row(w, [&](int64_t a, int64_t b) {
+  return each_row(pool, w, [&](int64_t a, int64_t b) {
     largest<false>(w, x.typed_data() + a, y->typed_data() + b, nullptr);
   });
 }
 
-ffi::Error PoolPlaces(Floats x, FloatsOut y, PlacesOut places, Numbers size, Numbers step,
-                      Numbers low) {
+ffi::Error PoolPlaces(ffi::ThreadPool pool, Floats x, FloatsOut y, PlacesOut places, Numbers size,
+                      Numbers step, Numbers low) {
   const Windows w(x.dimensions(), y->dimensions(), size, step, low);
-  return each_row(w, [&](int64_t a, int64_t b) {
+  return each_row(pool, w, [&](int64_t a, int64_t b) {
     largest<true>(w, x.typed_data() + a, y->typed_data() + b, places->typed_data() + b);
   });
 }
 
-ffi::Error PoolPick(Floats t, Places places, FloatsOut y, Numbers size, Numbers step,
-                    Numbers low) {
+ffi::Error PoolPick(ffi::ThreadPool pool, Floats t, Places places, FloatsOut y, Numbers size,
+                    Numbers step, Numbers low) {
   const Windows w(t.dimensions(), y->dimensions(), size, step, low);
-  return each_row(w, [&](int64_t a, int64_t b) {
+  return each_row(pool, w, [&](int64_t a, int64_t b) {
     pick(w, t.typed_data() + a, places.typed_data() + b, y->typed_data() + b);
   });
 }
 
-ffi::Error PoolSpread(Floats dy, Places places, FloatsOut dx, Numbers size, Numbers step,
-                      Numbers low) {
+ffi::Error PoolSpread(ffi::ThreadPool pool, Floats dy, Places places, FloatsOut dx, Numbers size,
+                      Numbers step, Numbers low) {
   const Windows w(dx->dimensions(), dy.dimensions(), size, step, low);
   const auto f = w.tiles() ? spread<true> : spread<false>;
-  return each_row(w, [&](int64_t a, int64_t b) {
+  return each_row(pool, w, [&](int64_t a, int64_t b) {
     f(w, dy.typed_data() + b, places.typed_data() + b, dx->typed_data() + a);
   });
 }
 
-ffi::Error PoolMean(Floats x, FloatsOut y, Numbers size, Numbers step, Numbers low) {
+ffi::Error PoolMean(ffi::ThreadPool pool, Floats x, FloatsOut y, Numbers size, Numbers step,
+                    Numbers low) {
   const Windows w(x.dimensions(), y->dimensions(), size, step, low);
-  return each_row(
-      w, [&](int64_t a, int64_t b) { mean(w, x.typed_data() + a, y->typed_data() + b); });
+  return each_row(pool, w,
+                  [&](int64_t a, int64_t b) { mean(w, x.typed_data() + a, y->typed_data() + b); });
 }
 
-ffi::Error PoolShare(Floats dy, FloatsOut dx, Numbers size, Numbers step, Numbers low) {
+ffi::Error PoolShare(ffi::ThreadPool pool, Floats dy, FloatsOut dx, Numbers size, Numbers step,
+                     Numbers low) {
   const Windows w(dx->dimensions(), dy.dimensions(), size, step, low);
   const auto f = w.tiles() ? share<true> : share<false>;
-  return each_row(w,
+  return each_row(pool, w,
                   [&](int64_t a, int64_t b) { f(w, dy.typed_data() + b, dx->typed_data() + a); });
 }
 
 #define CORNU_WINDOWS .Attr<Numbers>("size").Attr<Numbers>("step").Attr<Numbers>("low")
 
 CORNU_HANDLER(cornu_pool_largest, PoolLargest,
-              ffi::Ffi::Bind().Arg<Floats>().Ret<Floats>() CORNU_WINDOWS);
+              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>() CORNU_WINDOWS);
 CORNU_HANDLER(cornu_pool_places, PoolPlaces,
-              ffi::Ffi::Bind().Arg<Floats>().Ret<Floats>().Ret<Places>() CORNU_WINDOWS);
+              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>().Ret<Places>()
+                  CORNU_WINDOWS);
 CORNU_HANDLER(cornu_pool_pick, PoolPick,
-              ffi::Ffi::Bind().Arg<Floats>().Arg<Places>().Ret<Floats>() CORNU_WINDOWS);
+              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Places>().Ret<Floats>()
+                  CORNU_WINDOWS);
 CORNU_HANDLER(cornu_pool_spread, PoolSpread,
-              ffi::Ffi::Bind().Arg<Floats>().Arg<Places>().Ret<Floats>() CORNU_WINDOWS);
+              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Places>().Ret<Floats>()
+                  CORNU_WINDOWS);
 CORNU_HANDLER(cornu_pool_mean, PoolMean,
-              ffi::Ffi::Bind().Arg<Floats>().Ret<Floats>() CORNU_WINDOWS);
+              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>() CORNU_WINDOWS);
 CORNU_HANDLER(cornu_pool_share, PoolShare,
-              ffi::Ffi::Bind().Arg<Floats>().Ret<Floats>() CORNU_WINDOWS);
+              ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>() CORNU_WINDOWS);
 
 }  // namespace
 }  // namespace cornu

@@ -3,8 +3,6 @@
 // Blocks as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008: the
 // team packs a block of the right side together, each thread packs rows of the left one for itself
 // and multiplies them with all of that block.
-#include <sched.h>
-
 #include <atomic>
 
 #include "amx.h"
@@ -39,7 +37,9 @@ Blocks blocks_of(const Product<float>& p) { return {128, std::min<int64_t>(p.dep
 
 // A result of 16 bits cannot wait for more to be added to it.
 Blocks blocks_of(const Product<Half>& p) {
-  const auto lines = [&](int64_t numbers) { return std::max(PAIR, numbers / p.depth / PAIR * PAIR); };
+  const auto lines = [&](int64_t numbers) {
+    return std::max(PAIR, numbers / p.depth / PAIR * PAIR);
+  };
   return {std::min<int64_t>(lines(1 << 18), 256), p.depth, std::min<int64_t>(lines(1 << 19), 2048)};
 }
 
@@ -48,36 +48,6 @@ Half* room(int slot, int64_t lines, int64_t depth) {
   const int64_t panels = up(lines, amx::SIDE) / amx::SIDE;
   return static_cast<Half*>(scratch(slot, panels * amx::panel_of<Number>(depth) * sizeof(Half)));
 }
-
-// Threads that share pieces of work: whoever is free takes the next one, as other threads of XLA may
-// hold a core for a while. They finish within microseconds of each other, so that it is not worth
-// sleeping until all are done.
-class Pieces {
- public:
-  // f(begin, end) over pieces of 0..n-1, by all `count` threads; returns when everybody is done.
-  template <class F>
-  void share(int64_t n, int64_t piece, int64_t count, F&& f) {
-    for (int64_t i; (i = taken_.fetch_add(1) * piece) < n;) f(i, std::min(n, i + piece));
-    meet(count);
-  }
-
- private:
-  static constexpr int PATIENCE = 4000;
-
-  void meet(int64_t count) {
-    const int64_t round = round_.load();
-    if (here_.fetch_add(1) + 1 == count) {
-      here_.store(0);
-      taken_.store(0);
-      round_.store(round + 1);
-      return;
-    }
-    for (int turn = 0; round_.load() == round; ++turn)
-      turn < PATIENCE ? __builtin_ia32_pause() : static_cast<void>(sched_yield());
-  }
-
-  std::atomic<int64_t> taken_{0}, here_{0}, round_{0};
-};
 
 // Part of an axis.
 struct Range {
@@ -97,7 +67,8 @@ bool multiplied(const Product<Number>& p, const Half* right, Range down, Range a
     for (int64_t row = down.begin; row < down.end; row += PAIR) {
       const Half* lines = left + (row - down.begin) / amx::SIDE * panel;
       const amx::BlockOf<Number> c{p.result + row * p.columns + column, p.columns};
-      const int64_t high = std::min(PAIR, down.end - row), wide = std::min(PAIR, across.end - column);
+      const int64_t high = std::min(PAIR, down.end - row),
+                    wide = std::min(PAIR, across.end - column);
       if constexpr (amx::PARTS<Number> == 1)
         amx::multiply(lines, panels, deep.size(), c, high, wide);
       else
@@ -107,45 +78,31 @@ bool multiplied(const Product<Number>& p, const Half* right, Range down, Range a
   return finite;
 }
 
-// What each of `count` threads does to compute one product together. `packed`: room for a block of
-// the right side. False where a number has no parts.
+// Blocks of the result one after the other; all threads pack the right side of each, and then
+// multiply. False where a number has no parts.
 template <class Number>
-bool compute(const Product<Number>& p, Half* packed, Pieces& pieces, int64_t count) {
-  const amx::Tiles tiles;
+bool compute(const Product<Number>& p) {
   const Blocks most = blocks_of(p);
-  const int64_t rows = std::clamp(up(p.rows / (4 * count), PAIR), PAIR, most.rows);
-  bool finite = true;
+  const int64_t rows = std::clamp(up(p.rows / (4 * threads()), PAIR), PAIR, most.rows);
+  Half* packed = room<Number>(kRight, std::min(p.columns, most.columns), most.depth);
+  std::atomic<bool> finite{true};
   for (int64_t column = 0; column < p.columns; column += most.columns) {
     const Range across{column, std::min(p.columns, column + most.columns)};
     for (int64_t k = 0; k < p.depth; k += most.depth) {
       const Range deep{k, std::min(p.depth, k + most.depth)};
-      pieces.share(across.size(), 2 * PAIR, count, [&](int64_t begin, int64_t end) {
+      in_pieces(across.size(), 2 * PAIR, [&](int64_t begin, int64_t end) {
         Half* to = packed + begin / amx::SIDE * amx::panel_of<Number>(deep.size());
         const auto lines = p.right.at(column + begin, k);
-        finite &= amx::pack(amx::Which::right, lines, end - begin, deep.size(), to);
+        if (!amx::pack(amx::Which::right, lines, end - begin, deep.size(), to)) finite = false;
       });
-      pieces.share(p.rows, rows, count, [&](int64_t begin, int64_t end) {
-        finite &= multiplied(p, packed, {begin, end}, across, deep);
+      in_pieces(p.rows, rows, [&](int64_t begin, int64_t end) {
+        const amx::Tiles tiles;
+        for (int64_t row = begin; row < end; row += rows)
+          if (!multiplied(p, packed, {row, std::min(end, row + rows)}, across, deep))
+            finite = false;
       });
     }
   }
-  return finite;
-}
-
-template <class Number>
-Half* room_for_block(const Product<Number>& p) {
-  const Blocks most = blocks_of(p);
-  return room<Number>(kRight, std::min(p.columns, most.columns), most.depth);
-}
-
-// The whole team computes one product.
-template <class Number>
-bool together(const Product<Number>& p) {
-  std::atomic<bool> finite{true};
-  Half* packed = room_for_block(p);
-  Pieces pieces;
-#pragma omp parallel
-  if (!compute(p, packed, pieces, omp_get_num_threads())) finite = false;
   return finite;
 }
 
@@ -154,11 +111,9 @@ template <class Number, class Make>
 bool apart(int64_t count, Make&& product) {
   std::atomic<bool> finite{true};
   parallel(count, [&](int64_t begin, int64_t end) {
-    Pieces alone;
-    for (int64_t i = begin; i < end; ++i) {
-      const Product<Number> p = product(i);
-      if (!compute(p, room_for_block(p), alone, 1)) finite = false;
-    }
+    const Helpers nobody(nullptr);
+    for (int64_t i = begin; i < end; ++i)
+      if (!compute<Number>(product(i))) finite = false;
   });
   return finite;
 }
@@ -167,10 +122,10 @@ bool apart(int64_t count, Make&& product) {
 void plainly(const Product<float>& p) {
   const auto letter = [](bool turned) { return turned ? 'T' : 'N'; };
   const bool left_turned = p.left.step != 1, right_turned = p.right.line != 1;
-  const auto status = dnnl_sgemm(letter(left_turned), letter(right_turned), p.rows, p.columns,
-                                 p.depth, 1, p.left.start, left_turned ? p.left.step : p.left.line,
-                                 p.right.start, right_turned ? p.right.line : p.right.step, 0,
-                                 p.result, p.columns);
+  const auto status =
+      dnnl_sgemm(letter(left_turned), letter(right_turned), p.rows, p.columns, p.depth, 1,
+                 p.left.start, left_turned ? p.left.step : p.left.line, p.right.start,
+                 right_turned ? p.right.line : p.right.step, 0, p.result, p.columns);
   dnnl::error::wrap_c_api(status, "a product of matrices");
 }
 
@@ -185,8 +140,8 @@ Sizes last_of(const ffi::AnyBuffer& x) {
 }
 
 template <class Number>
-ffi::Error computed(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b, ffi::AnyBuffer& c,
-                      bool a_turned, bool b_turned) {
+ffi::Error computed(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ffi::AnyBuffer& b,
+                    ffi::AnyBuffer& c, bool a_turned, bool b_turned) {
   const Sizes left = last_of(a), right = last_of(b);
   const int64_t rows = a_turned ? left.second : left.first;
   const int64_t depth = a_turned ? left.first : left.second;
@@ -201,21 +156,22 @@ ffi::Error computed(const ffi::AnyBuffer& a, const ffi::AnyBuffer& b, ffi::AnyBu
     const Factor by_columns = b_turned ? Factor{y, depth, 1} : Factor{y, 1, columns};
     return Product<Number>{by_rows, by_columns, rows, columns, depth, z};
   };
-  return run(double(count) * rows * columns * depth / TIMES_FASTER, [&] {
-    const bool finite = count == 1 ? together(product(0)) : apart<Number>(count, product);
+  return run(double(count) * rows * columns * depth / TIMES_FASTER, pool, [&] {
+    const bool finite = count == 1 ? compute(product(0)) : apart<Number>(count, product);
     for (int64_t i = 0; !finite && i < count; ++i) plainly(product(i));
   });
 }
 
 // a (..., rows, depth) or, turned, (..., depth, rows); b (..., depth, columns) or turned.
-ffi::Error Multiply(ffi::AnyBuffer a, ffi::AnyBuffer b, ffi::Result<ffi::AnyBuffer> c,
-                    bool a_turned, bool b_turned) {
+ffi::Error Multiply(ffi::ThreadPool pool, ffi::AnyBuffer a, ffi::AnyBuffer b,
+                    ffi::Result<ffi::AnyBuffer> c, bool a_turned, bool b_turned) {
   const auto f = a.element_type() == ffi::F32 ? computed<float> : computed<Half>;
-  return f(a, b, *c, a_turned, b_turned);
+  return f(pool, a, b, *c, a_turned, b_turned);
 }
 
 CORNU_HANDLER(cornu_product, Multiply,
               ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
                   .Arg<ffi::AnyBuffer>()
                   .Arg<ffi::AnyBuffer>()
                   .Ret<ffi::AnyBuffer>()

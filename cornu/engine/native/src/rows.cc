@@ -6,7 +6,8 @@ namespace {
 
 constexpr size_t LARGE = 1 << 20;  // bytes that are worth a second thread
 
-ffi::Error Rows(ffi::AnyBuffer x, ffi::Buffer<ffi::S32> where, ffi::Result<ffi::AnyBuffer> y) {
+ffi::Error Rows(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::Buffer<ffi::S32> where,
+                ffi::Result<ffi::AnyBuffer> y) {
   const int64_t count = where.element_count(), last = x.dimensions()[0] - 1;
   const size_t width = count ? y->size_bytes() / count : 0;
   const char* from = static_cast<const char*>(x.untyped_data());
@@ -19,7 +20,7 @@ ffi::Error Rows(ffi::AnyBuffer x, ffi::Buffer<ffi::S32> where, ffi::Result<ffi::
     }
   };
   if (count * width >= LARGE) {
-    return run(SMALL, [&] { parallel(count, copy); });
+    return run(SMALL, pool, [&] { parallel(count, copy); });
   }
   copy(0, count);
   return ffi::Error::Success();
@@ -27,6 +28,7 @@ ffi::Error Rows(ffi::AnyBuffer x, ffi::Buffer<ffi::S32> where, ffi::Result<ffi::
 
 CORNU_HANDLER(cornu_rows, Rows,
               ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
                   .Arg<ffi::AnyBuffer>()
                   .Arg<ffi::Buffer<ffi::S32>>()
                   .Ret<ffi::AnyBuffer>());

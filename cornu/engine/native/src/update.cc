@@ -66,14 +66,14 @@ void move(const Parts& x, const Rates& r, int64_t begin, int64_t end) {
   }
 }
 
-ffi::Error Adam(Floats p, Floats m, Floats v, Floats g, Floats rates, Out new_p, Out new_m,
-                Out new_v) {
+ffi::Error Adam(ffi::ThreadPool pool, Floats p, Floats m, Floats v, Floats g, Floats rates,
+                Out new_p, Out new_m, Out new_v) {
   const int64_t count = p.element_count(), blocks = (count + BLOCK - 1) / BLOCK;
   const float* r = rates.typed_data();
   const Rates once{r[0], r[1], r[2], r[3]};
   const Parts x{p.typed_data(),      m.typed_data(),      v.typed_data(),    g.typed_data(),
                 new_p->typed_data(), new_m->typed_data(), new_v->typed_data()};
-  return run(count, [&] {
+  return run(count, pool, [&] {
     parallel(blocks, [&](int64_t begin, int64_t end) {
       move(x, once, begin * BLOCK, std::min(count, end * BLOCK));
     });
@@ -82,6 +82,7 @@ ffi::Error Adam(Floats p, Floats m, Floats v, Floats g, Floats rates, Out new_p,
 
 CORNU_HANDLER(cornu_adam, Adam,
               ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
                   .Arg<Floats>()
                   .Arg<Floats>()
                   .Arg<Floats>()
