@@ -145,9 +145,9 @@ ffi::ThreadPool* Helpers::here() { return the_pool; }
 
 void in_pieces(int64_t n, int64_t piece, const Piece& f) {
   ffi::ThreadPool* pool = Helpers::here();
-  const int64_t pieces = (n + piece - 1) / piece;
+  const int64_t pieces = n > 0 ? (n + piece - 1) / piece : 0;
   if (pool == nullptr || pieces <= 1) {
-    if (n > 0) f(0, n);
+    for (int64_t i = 0; i < n; i += piece) f(i, std::min(n, i + piece));
     return;
   }
   const auto work = std::make_shared<Shared>(f, n, piece);

@@ -119,16 +119,13 @@ inline int64_t part_of(int64_t n) { return (n + threads() - 1) / threads(); }
 // f(begin, end) over such parts; inside `run`.
 template <class F>
 void parallel(int64_t n, F&& f) {
-  if (n <= 0) return;
-  const int64_t part = part_of(n), parts = (n + part - 1) / part;
-  if (Helpers::here() != nullptr) {
+  const int64_t part = part_of(n), parts = n > 0 ? (n + part - 1) / part : 0;
+  if (!on_team_thread()) {
     in_pieces(n, part, f);
-  } else if (!on_team_thread() || parts == 1) {
-    f(int64_t{0}, n);
-  } else {
-#pragma omp parallel for schedule(static, 1)
-    for (int64_t i = 0; i < parts; ++i) f(i * part, std::min(n, (i + 1) * part));
+    return;
   }
+#pragma omp parallel for schedule(static, 1) if (parts > 1)
+  for (int64_t i = 0; i < parts; ++i) f(i * part, std::min(n, (i + 1) * part));
 }
 
 // The CPU of oneDNN, and a stream for each thread.

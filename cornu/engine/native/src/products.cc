@@ -97,9 +97,7 @@ bool compute(const Product<Number>& p) {
       });
       in_pieces(p.rows, rows, [&](int64_t begin, int64_t end) {
         const amx::Tiles tiles;
-        for (int64_t row = begin; row < end; row += rows)
-          if (!multiplied(p, packed, {row, std::min(end, row + rows)}, across, deep))
-            finite = false;
+        if (!multiplied(p, packed, {begin, end}, across, deep)) finite = false;
       });
     }
   }

@@ -107,7 +107,7 @@ float* room(int slot, int64_t numbers) {
   return static_cast<float*>(scratch(slot, numbers * sizeof(float)));
 }
 
-enum Slot { kPacked, kTurned, kData, kSums, kPart };
+enum Slot { kPacked, kTurned, kData, kSums, kParts };
 
 }  // namespace
 
@@ -157,15 +157,16 @@ void data(const Shape& s, const float* dy, const float* w, float* dx) {
 void weights(const Shape& s, const float* x, const float* dy, float* dw) {
   const Lanes& use = *lanes();
   const int64_t most = at_once(s), size = POINTS * packed_plane(s.channels, s.filters, use.block);
-  std::vector<const float*> parts(omp_get_max_threads(), nullptr);
-  parallel(Tiles(s).count, [&](int64_t begin, int64_t end) {
+  const int64_t count = Tiles(s).count;
+  float* sums = room(kParts, threads() * size);
+  std::vector<const float*> parts;
+  for (int64_t i = 0; i < count; i += part_of(count)) parts.push_back(sums + parts.size() * size);
+  parallel(count, [&](int64_t begin, int64_t end) {
     float* data = room(kData, POINTS * plane_of(most * s.channels));
     float* slopes = room(kSums, POINTS * plane_of(most * s.filters));
-    float* part = room(kPart, size);
+    float* part = sums + begin / part_of(count) * size;
     use.weights(s, x, dy, begin, end, most, data, slopes, part);
-    parts[omp_get_thread_num()] = part;
   });
-  parts.erase(std::remove(parts.begin(), parts.end(), nullptr), parts.end());
   parallel(s.channels, [&](int64_t begin, int64_t end) {
     use.gather_weights(parts.data(), parts.size(), s.channels, s.filters, begin, end, dw);
   });
