@@ -1,8 +1,8 @@
 """Builds the native CPU kernels where that can be done; everything else is in pyproject.toml.
 
 Those of the engine need Linux on x86-64, a C++17 compiler, the headers of XLA (inside `jaxlib`) and
-oneDNN (the package `onednn-devel-cpu-gomp`); what changes pictures, a library of its own, needs
-the compiler alone. Where one of them is missing Cornu installs without, and `cornu info` says so.
+oneDNN (the package `onednn-devel-cpu-gomp`); what knows no engine, a library of its own, needs the
+compiler alone. Where one of them is missing Cornu installs without, and `cornu info` says so.
 """
 
 import platform
@@ -13,7 +13,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 SOURCES = Path("cornu/engine/native/src")
-SAMPLING = SOURCES / "sampling.cc"  # goes without XLA and oneDNN, and is loaded without them
+HOST = [SOURCES / "chain.cc", SOURCES / "sampling.cc"]  # built, and loaded, without the others
 ONEDNN = ("onednn-devel-cpu-gomp", "onednn-cpu-gomp")
 HEADER, LIBRARY = "include/dnnl.hpp", "lib/libdnnl.so"
 
@@ -50,7 +50,7 @@ def kernels() -> list[Extension]:
     return [
         Extension(
             "cornu.engine.native._kernels",
-            sources=sorted(str(path) for path in SOURCES.glob("*.cc") if path != SAMPLING),
+            sources=sorted(str(path) for path in SOURCES.glob("*.cc") if path not in HOST),
             depends=sorted(map(str, SOURCES.glob("*.h"))),
             library_dirs=[str(onednn[LIBRARY].parent)],
             libraries=["dnnl"],
@@ -66,15 +66,15 @@ def kernels() -> list[Extension]:
     ]
 
 
-def pictures() -> list[Extension]:
-    """The extension that changes pictures. Its numbers are NumPy's, so nothing is contracted."""
+def host() -> list[Extension]:
+    """The extension that knows no engine. Its numbers are NumPy's, so nothing is contracted."""
     if sys.platform == "win32":
         return []
     flags = "-std=c++17 -O3 -fvisibility=hidden -Wall -g0 -ffp-contract=off -fno-math-errno"
     return [
         Extension(
             "cornu.engine.native._host",
-            sources=[str(SAMPLING)],
+            sources=[str(path) for path in HOST],
             language="c++",
             extra_compile_args=[*flags.split(), "-fno-trapping-math"],
             py_limited_api=True,
@@ -83,4 +83,4 @@ def pictures() -> list[Extension]:
     ]
 
 
-setup(ext_modules=[*kernels(), *pictures()], options={"bdist_wheel": {"py_limited_api": "cp311"}})
+setup(ext_modules=[*kernels(), *host()], options={"bdist_wheel": {"py_limited_api": "cp311"}})

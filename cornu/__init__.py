@@ -4,8 +4,9 @@
 name is first used, and the engine (JAX) when something is first computed or built.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from cornu import loading
 
 if TYPE_CHECKING:
     from cornu import (
@@ -114,9 +115,9 @@ _MODULES = frozenset(__all__) - _HOMES.keys() - {"__version__"}
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"cornu.{name}")
+        return loading.module(f"cornu.{name}")
     if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = getattr(loading.module(_HOMES[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'cornu' has no attribute '{name}'")

@@ -77,15 +77,18 @@ class Variable(Operators):
 
     def __getattr__(self, name: str) -> Any:
         """The cell's value, where it is made only now that somebody wants it (`Later`)."""
-        if name != "_value" or "_later" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        frame = _frame.get()
-        if frame is not None and frame.probing:
-            return engine.np.zeros(self.shape, self.dtype)  # traced: it takes no memory
-        with cells_lock:
-            if "_value" not in self.__dict__:
-                self._value = self._later.made()
-        return self.__dict__["_value"]
+        inside = self.__dict__
+        if name == "_value" and "_later" in inside:
+            frame = _frame.get()
+            if frame is not None and frame.probing:
+                return engine.np.zeros(self.shape, self.dtype)  # traced: it takes no memory
+        if name == "_value":
+            with cells_lock:  # another thread may have made it, or be about to
+                if "_value" not in inside and "_later" in inside:
+                    self._value = self._later.made()
+                if "_value" in inside:
+                    return inside["_value"]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def value(self) -> Any:
@@ -271,6 +274,8 @@ class Frame:
         placed: id of a Tensor -> (the Tensor, its value) in the graph that is being evaluated: what
             a Lambda or a loss closes over stands for its value there.
         stand_in: `Tensor -> array` for such a Tensor while only shapes are asked for; or None.
+        rectified: id of an array that is traced -> (the array, a function that gives relu of it by
+            the kernel that computes it); see `ops.rectified`.
         moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
         initial: `(make, shape, dtype) -> array`, in place of what initializers make, an array that
             nobody else holds; or None.
@@ -298,6 +303,7 @@ class Frame:
         self.custom_objects: dict[str, Any] = {}
         self.initial: Callable | None = None
         self.spend: Callable[[float, bool], None] | None = None
+        self.rectified: dict[int, tuple] = {}
         self.moved: dict[int, Any] = {}
         self.placed: dict[int, tuple] = {}
         self.stand_in: Callable | None = None

@@ -25,6 +25,9 @@ class Callback:
         model: the model being trained.
         params: `epochs`, `steps`, `verbose` …
         passive: say True if batch hooks only read logs; chunks may then be long.
+        timely: say True if each batch must be computed in its turn, because time is measured. Else
+            small ones may be computed before their hooks are called; what these read of the model
+            is always its state after the batch they are told of.
         keeps: names of the attributes that change during a run (numbers, text, lists, dicts,
             arrays): kept with a run, and set again after `on_train_begin` when it is resumed. None
             for all attributes of such kinds.
@@ -32,6 +35,7 @@ class Callback:
     """
 
     passive = False
+    timely = False
     leaves_traces = False
     keeps: tuple[str, ...] | None = None
     model: Any = None

@@ -91,7 +91,7 @@ class TensorBoard(Writes, Callback):
         self._profile: Profile | None = None
         if profile_batch not in (0, None, "0"):
             self._profile = Profile(profile_batch, str(Path(self.log_dir, "train")))
-            self.passive = False  # it must be there when a batch begins
+            self.passive, self.timely = False, True  # it must be there when a batch begins
             self.on_train_batch_begin = self._before_batch
             self.on_train_batch_end = self._after_batch
         self.batches = 0

@@ -9,7 +9,6 @@ Shapes: convolution and pooling take channels-last arrays `(batch, *space, chann
 `(*window, channels / groups, filters)`. Random keys are `uint32[2]` arrays.
 """
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from numpy.random import get_state, set_state
 
-from cornu import settings
+from cornu import loading, settings
 
 Array = Any
 Key = Any
@@ -77,13 +76,20 @@ class Engine(Protocol):
         """`tree`, once all its arrays have been computed."""
         ...
 
+    def tidy(self) -> None:
+        """Give back memory that nothing will use again; called after every training step."""
+        ...
+
     # functions of functions ---------------------------------------------------------------------
     def infer(self, fn: Callable, *specs: Any) -> Any:
         """The `Spec`s of `fn(*arrays)`, computing nothing. `specs`: structures of `Spec`."""
         ...
 
     def traits(self, fn: Callable, *specs: Any) -> set[str]:
-        """What `fn` is made of, as far as it decides how to run it: subset of {"convolution"}."""
+        """What decides how to run `fn`: subset of {"convolution", "effect"}.
+
+        It has an effect where it does more than compute: it prints, or calls a function (`tell`).
+        """
         ...
 
     def jit(self, fn: Callable, donate: Sequence[int] = (), static: Sequence[int] = ()) -> Callable:
@@ -262,11 +268,31 @@ class Engine(Protocol):
 
     def normalized(
         self, x: Array, scale: Array, offset: Array, axis: int, epsilon: float
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array, Array, Callable | None]:
         """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, and the mean and variance.
 
-        All four are vectors along `axis`; mean and variance are taken over the other axes.
+        All four are vectors along `axis`; mean and variance are taken over the other axes. Last
+        comes `above(*beside)`: relu of the result plus all `beside`, arrays of its shape, by as
+        many passes as the result alone; or None where there is no such way.
         """
+        ...
+
+    def normalized_rows(
+        self, x: Array, gamma: Array | None, beta: Array | None, epsilon: float
+    ) -> Array | None:
+        """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`, with the moments of rows.
+
+        Rows lie along the last axis, whose size gamma and beta have. By one kernel; None where none
+        fits.
+        """
+        ...
+
+    def softmax_rows(self, x: Array) -> Array | None:
+        """Softmax along the last axis by one kernel, or None where none fits."""
+        ...
+
+    def gelu(self, x: Array) -> Array | None:
+        """`x` times the normal distribution function by one kernel, or None where none fits."""
         ...
 
     def adam(self, p: Array, m: Array, v: Array, g: Array, rates: tuple) -> tuple | None:
@@ -393,10 +419,10 @@ def __getattr__(name: str) -> Any:
 def _brought(module: str) -> ModuleType:
     """The engine; JAX draws from NumPy's global state when it is loaded, which is the user's."""
     if module in sys.modules:
-        return importlib.import_module(module)  # waits while another thread loads it
+        return loading.module(module)
     drawn = get_state()
     try:
-        return importlib.import_module(module)
+        return loading.module(module)
     finally:
         set_state(drawn)
 

@@ -20,7 +20,8 @@ from cornu import settings
 from cornu.engine import Spec, jax_normalization, memory, native
 from cornu.engine import jax_windows as windows
 from cornu.engine.compiled import swept
-from cornu.engine.native import products
+from cornu.engine.native import attention as native_attention
+from cornu.engine.native import products, rowwise
 from cornu.engine.native import recurrent as native_recurrent
 from cornu.engine.native import update as native_update
 
@@ -104,7 +105,7 @@ def cast(x: Any, dtype: str) -> Any:
 
 def put(tree: Any, copy: bool = False) -> Any:
     """A structure of arrays placed on the default device; nothing is compiled for it."""
-    return jax.tree.map(lambda x: jax.device_put(host.array(x) if copy else x), tree)
+    return jax.device_put(jax.tree.map(host.array, tree) if copy else tree)
 
 
 def room() -> int:
@@ -154,6 +155,9 @@ def _finite(arrays: list) -> jax.Array:
     return np.stack([np.isfinite(x).all() for x in arrays]).all() if arrays else np.bool_(True)
 
 
+tidy = memory.tidy
+
+
 def wait(tree: Any) -> Any:
     """`tree`, once all its arrays have been computed."""
     return jax.block_until_ready(tree)
@@ -177,9 +181,11 @@ def infer(fn: Callable, *specs: Any) -> Any:
 
 
 def traits(fn: Callable, *specs: Any) -> set[str]:
-    """{"convolution"} where one is anywhere in `fn`, else nothing."""
+    """ "convolution" where one is anywhere in `fn`, "effect" where it does more than compute."""
     names = dict.fromkeys(("conv_general_dilated", *CONVOLUTIONS), "convolution")
-    found, todo = set(), [jax.make_jaxpr(fn)(*_struct(specs)).jaxpr]
+    made = jax.make_jaxpr(fn)(*_struct(specs))
+    found: set[Any] = {"effect"} if made.effects else set()
+    todo = [made.jaxpr]
     while todo:
         for equation in todo.pop().eqns:
             found.add(names.get(equation.primitive.name))
@@ -319,7 +325,9 @@ FUSED_DEPTH = 128  # the largest that cuDNN takes on every GPU that it supports
 
 
 def attention(query: Any, key: Any, value: Any, mask: Any, scale: Any, causal: bool) -> Any:
-    """cuDNN's kernel where it fits: half precision on a GPU, nothing masked but the future."""
+    """The CPU's kernel; on a GPU cuDNN's for half precision, nothing masked but the future."""
+    if jax.default_backend() == "cpu":
+        return native_attention.attention(query, key, value, mask, scale, causal)
     depth = query.shape[-1]
     fits = (
         jax.default_backend() == "gpu"
@@ -343,6 +351,9 @@ def attention(query: Any, key: Any, value: Any, mask: Any, scale: Any, causal: b
 recurrent = native_recurrent.layer
 adam = native_update.adam
 normalized = jax_normalization.normalized
+normalized_rows = rowwise.normalize
+softmax_rows = rowwise.softmax
+gelu = rowwise.gelu
 erf = jax.scipy.special.erf
 sigmoid = lax.logistic
 erfc = jax.scipy.special.erfc

@@ -1,23 +1,42 @@
-"""Memory as glibc hands it out: what is kept for the next step, and what is given back.
+"""Memory of the process: what glibc keeps for the next step, and what is given back, and when.
 
-Nothing here does anything with another C library, or where the user has tuned glibc.
+Nothing here does anything with another C library, or where the user has tuned glibc. A process is
+at its largest while a step is compiled, or while it runs; so what the one has needed is given back
+before the other.
 """
 
 import functools
 import os
 import sys
+import threading
 from typing import Any
 
 import jax
+import numpy as np
 
 from cornu.engine import native
 
 MALLOC = ("GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # `mallopt`'s names for them
 
+TRACED = "/jax/core/compile/jaxpr_trace_duration"
+LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
+NOTABLE = 0.02  # seconds of one of these that tell a step from a small function
 COMPILED = "/jax/core/compile/backend_compile_duration"
 SECONDS = 0.1  # of compiling that leave enough to be worth a look
-LARGE = 8 * 2**20  # bytes of arrays at hand: steps over fewer need little memory themselves
+LARGE = 6 * 2**20  # bytes of arrays at hand: steps over fewer need little memory themselves
+
+LIBRARIES = ("libjax_common.so", "libdnnl.so.3")
+DONTNEED = 4  # `madvise`'s name for it
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+# of a number in /proc/self/pagemap: in memory or in swap; from a file, or shared
+HELD, OF_A_FILE = np.uint64(0b11 << 62), np.uint64(1 << 61)
+
+EVERY = 0.05  # seconds, while a step is compiled
+MOST = 600  # times: compiling that fails says nothing
+
+_DONE = threading.Event()  # set when a program has been compiled
+_UNTIDY = threading.Event()  # set from compiling to the end of the first call
 
 
 def settle() -> None:
@@ -41,18 +60,99 @@ def settle() -> None:
 
 
 def _heard(event: str, duration_secs: float, **_: Any) -> None:
-    """Give back what compiling has left, between compiling and the first step.
+    """Give back the code of import and tracing before compiling, and what that leaves after it.
 
     LLVM leaves 60 to 80 MB that steps do not come to use. Giving them back takes 15 to 35 CPU ms,
     so it is not done for small networks.
     """
-    if event != COMPILED or duration_secs < SECONDS:
+    if event == TRACED and duration_secs >= NOTABLE:
+        unmap_code()
+    if event == LOWERED and duration_secs >= NOTABLE:
+        _DONE.clear()
+        watch = threading.Thread(target=_while_compiling, args=(unmap_code(),), daemon=True)
+        watch.start()
+    if event != COMPILED:
         return
-    if sum(array.nbytes for array in jax.live_arrays()) < LARGE:
+    _DONE.set()
+    if duration_secs < SECONDS:
         return
+    unmap_code()
+    if sum(array.nbytes for array in jax.live_arrays()) >= LARGE:
+        _trim()
+        _UNTIDY.set()
+
+
+def tidy() -> None:
+    """Give back what the first call of a large program has left; at any other time, nothing.
+
+    XLA takes the working memory of a call in one piece. What the first call makes for good (our
+    kernels' own memory, threads) comes to lie above it and soon in it, so that the next call's
+    does not fit there: 156 MB of a CNN's process were such a hole.
+    """
+    if _UNTIDY.is_set():
+        _UNTIDY.clear()
+        unmap_code()
+        _trim()
+
+
+def _trim() -> None:
     trim = _function("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+# ---------------------------------------------------------------- code
+
+Spans = list[tuple[int, int]]
+"""First and last address of stretches of memory."""
+
+
+def unmap_code() -> Spans:
+    """Leave the code of jaxlib and oneDNN to the system's cache of files, until it is run again.
+
+    Import touches 80 MB of it, compiling 70, a step 10. What is run again is found in that cache
+    (3 us for 64 kB); when memory is short the system can have the rest. Takes 1 to 4 ms; returns
+    what was left to the system.
+    """
+    if sys.platform != "linux":
+        return []
+    try:
+        with open("/proc/self/pagemap", "rb", buffering=0) as pages:
+            spans = [span for span in _code() if _is_as_in_the_file(pages.fileno(), *span)]
+    except OSError:
+        return []
+    _unmap(spans)
+    return spans
+
+
+def _while_compiling(spans: Spans) -> None:
+    """Compiling runs through code of many kinds, each but once: 20 to 30 MB fewer at a time."""
+    for _ in range(MOST):
+        if _DONE.wait(EVERY):
+            return
+        _unmap(spans)
+
+
+def _unmap(spans: Spans) -> None:
+    advise = native.of_the_c_library("madvise", words=3)
+    if advise is None:
+        return
+    for start, end in spans:
+        advise(start, end - start, DONTNEED)
+
+
+def _code() -> Spans:
+    """Where the large libraries lie, but for what can be written."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as lines:
+        rows = [line.split(maxsplit=5) for line in lines if line.rstrip().endswith(LIBRARIES)]
+    spans = [row[0].split("-") for row in rows if "w" not in row[1]]
+    return [(int(start, 16), int(end, 16)) for start, end in spans]
+
+
+def _is_as_in_the_file(pages: int, start: int, end: int) -> bool:
+    """Whether no page has been changed: by the loader, or by somebody's tool."""
+    flags = np.frombuffer(os.pread(pages, (end - start) // PAGE * 8, start // PAGE * 8), "uint64")
+    return not np.any((flags & HELD != 0) & (flags & OF_A_FILE == 0))
 
 
 @functools.cache

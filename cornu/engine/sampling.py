@@ -45,15 +45,20 @@ def load() -> Loaded:
     """The library's function, if it was built and is wanted."""
     if os.environ.get("CORNU_NATIVE") == "0":
         return Loaded("none: CORNU_NATIVE=0")
-    found = sorted(FOLDER.glob("_host*.so"))
-    if not found:
+    found = library()
+    if found is None:
         return Loaded("none: it was not built when Cornu was installed")
     try:
-        function = ctypes.CDLL(str(found[0])).cornu_sample
+        function = ctypes.CDLL(str(found)).cornu_sample
     except Exception as error:  # whatever it is, NumPy computes the same
         return Loaded(f"none: {type(error).__name__}: {error}".splitlines()[0])
     function.argtypes, function.restype = _ARGUMENTS, _INT
     return Loaded("in use: pictures are turned, moved and zoomed in one pass", function)
+
+
+def library() -> Path | None:
+    """The file of the library, if it was built. `chain.py` has a function of its own in it."""
+    return next(iter(sorted(FOLDER.glob("_host*.so"))), None)
 
 
 def takes(source: np.ndarray, dtype: Any, order: int) -> bool:

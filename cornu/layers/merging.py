@@ -12,6 +12,7 @@ from cornu import ops
 from cornu.errors import UsageError, UsageTypeError, shown
 from cornu.graph import Tensor
 from cornu.layers.base import Layer
+from cornu.ops import rectified
 
 
 def _names(inputs: Sequence[Any]) -> list[str]:
@@ -105,7 +106,7 @@ class Add(_Merge):
     """
 
     def merge(self, inputs: list) -> Any:
-        return reduce(ops.add, inputs)
+        return reduce(rectified.added, inputs)
 
 
 class Subtract(_Merge):

@@ -263,8 +263,11 @@ class LayerNormalization(_PerSample):
             self.scale_and_offset(sizes)
 
     def call(self, x: Any) -> Any:
-        wide = _wide(x)
-        mean, variance = ops.moments(wide, self.axes_of(x.ndim), keepdims=True)
+        wide, axes = _wide(x), self.axes_of(x.ndim)
+        if axes == [x.ndim - 1] and not self.rms_scaling:
+            y = ops.layer_normalization(wide, self.gamma, self.beta, axes, self.epsilon)
+            return engine.cast(y, self.compute_dtype)
+        mean, variance = ops.moments(wide, axes, keepdims=True)
         if self.rms_scaling:
             mean = 0
         return self.finish(wide, mean, variance, self.along(x))

@@ -12,6 +12,7 @@ from typing import Any
 from cornu import engine
 from cornu.errors import UsageError
 from cornu.graph import op
+from cornu.ops import rectified
 from cornu.ops.arithmetic import tanh
 from cornu.ops.array import as_array, as_arrays, as_float
 
@@ -75,6 +76,10 @@ def relu(x: Any, negative_slope: Any = 0.0, max_value: Any = None, threshold: fl
     """
     np = engine.np
     plain = isinstance(negative_slope, (int, float)) and negative_slope == 0
+    if plain and max_value is None and isinstance(threshold, (int, float)) and threshold == 0:
+        found = rectified.of(x)
+        if found is not None:
+            return found
     x, negative_slope = (as_array(x), 0) if plain else as_arrays(as_float(x), negative_slope)
     below = 0 if plain else negative_slope * (x - threshold)
     y = np.where(x <= threshold, below, x)
@@ -212,7 +217,8 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     """
     np, x = engine.np, as_float(x)
     if not approximate:
-        return 0.5 * x * (1.0 + engine.erf(x * math.sqrt(0.5)))
+        y = engine.gelu(x)
+        return y if y is not None else 0.5 * x * (1.0 + engine.erf(x * math.sqrt(0.5)))
     near = np.where(x <= -GELU_FAR, -GELU_FAR, np.where(x >= GELU_FAR, GELU_FAR, x))
     inner = math.sqrt(2.0 / math.pi) * (near + 0.044715 * near * near * near)
     return 0.5 * x * (1.0 + np.tanh(inner))
@@ -265,6 +271,9 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     """`exp(x) / sum(exp(x))` along `axis` (an int, several, or None for all)."""
     np, x = engine.np, as_float(x)
     axis = tuple(axis) if isinstance(axis, list) else axis
+    y = engine.softmax_rows(x) if axis in (-1, x.ndim - 1) else None
+    if y is not None:
+        return y
     top = engine.stop_gradient(np.max(x, axis=axis, keepdims=True))
     powers = np.exp(x - top)
     return powers / np.sum(powers, axis=axis, keepdims=True)

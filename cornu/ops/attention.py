@@ -61,6 +61,10 @@ def dot_product_attention(
         raise no_fused_kernel(query, bias, mask)
     mask = both(mask, causal(query.shape[1], key.shape[1]) if is_causal else None)
     logits = scores(query, key, bias, mask, scale, attn_logits_soft_cap)
+    weights = engine.softmax_rows(logits)
+    if weights is not None:
+        mixed = mix(engine.cast(weights, str(value.dtype)), value, wide=True)
+        return engine.cast(mixed, str(query.dtype))
     # The sum divides what comes out, which is smaller than the weights by depth / time.
     top = engine.stop_gradient(engine.np.max(logits, axis=-1, keepdims=True))
     powers = engine.np.exp(logits - top)  # (batch, heads, query time, key time)

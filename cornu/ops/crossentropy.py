@@ -72,13 +72,11 @@ def sparse_categorical_crossentropy(
             f"of shape {output.shape} with its classes on axis {axis}. Give class numbers of shape "
             f"{output.shape[:axis] + output.shape[axis + 1 :]}.",
         )
+    if not from_logits:
+        return surprise(axis)(output, target)
     picked = pick(axis)(output, np.clip(target, 0, output.shape[axis] - 1))
-    if from_logits:
-        loss = engine.logsumexp(output, axis=axis) - picked
-    else:
-        loss = -np.log(clipped(picked / np.sum(output, axis=axis)))
-    known = (target >= 0) & (target < output.shape[axis])
-    return np.where(known, loss, np.nan)
+    loss = engine.logsumexp(output, axis=axis) - picked
+    return np.where(_known(target, output, axis), loss, np.nan)
 
 
 def log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
@@ -106,6 +104,9 @@ def clipped(p: Any) -> Any:
     return engine.np.clip(p, least, 1 - least)
 
 
+FEW = 256  # classes: an entry of so few is found by looking at all of them
+
+
 @functools.cache
 def pick(axis: int) -> Callable[[Any, Any], Any]:
     """`fn(x, labels)`: the entry of `x` at each label, 0..classes-1, along `axis`.
@@ -115,21 +116,63 @@ def pick(axis: int) -> Callable[[Any, Any], Any]:
     """
 
     def forward(x: Any, labels: Any) -> tuple[Any, tuple]:
-        np = engine.np
-        places = np.expand_dims(labels, axis)
-        picked = np.take_along_axis(x, places, axis)
         # x itself only lends its shape and dtype: nothing of it is computed again
-        return np.squeeze(picked, axis), (x, places)
+        return _entry(x, labels, axis), (x, labels)
 
     def backward(saved: tuple, slope: Any) -> tuple[Any, None]:
         np = engine.np
-        x, places = saved
-        shape = [1] * x.ndim
-        shape[axis] = x.shape[axis]
-        classes = np.arange(x.shape[axis], dtype=places.dtype).reshape(shape)
-        return np.where(classes == places, np.expand_dims(slope, axis), 0).astype(x.dtype), None
+        x, labels = saved
+        return np.where(_at(labels, x, axis), np.expand_dims(slope, axis), 0).astype(x.dtype), None
 
     return engine.custom_gradient(lambda x, labels: forward(x, labels)[0], forward, backward)
+
+
+@functools.cache
+def surprise(axis: int) -> Callable[[Any, Any], Any]:
+    """`fn(p, labels)`: `-log(p[label] / sum(p))` along `axis`; NaN for what is no label.
+
+    The gradient is written out, `1 / sum(p)` less `1 / p[label]` at the label: compiling what comes
+    of differentiating each step takes a third of the time that a small network's first step takes.
+    """
+
+    def forward(p: Any, labels: Any) -> tuple[Any, tuple]:
+        np = engine.np
+        picked, total = _entry(p, labels, axis), np.sum(p, axis=axis)
+        loss = -np.log(clipped(picked / total))
+        return np.where(_known(labels, p, axis), loss, np.nan), (p, labels, picked, total)
+
+    def backward(saved: tuple, slope: Any) -> tuple[Any, None]:
+        np = engine.np
+        p, labels, picked, total = saved
+        share = picked / total
+        moves = _known(labels, p, axis) & (share == clipped(share))
+        slope = np.where(moves, slope, 0)
+        there = slope / np.where(moves, picked, 1)
+        at_label = np.where(_at(labels, p, axis), np.expand_dims(there, axis), 0)
+        return np.expand_dims(slope / total, axis) - at_label, None
+
+    return engine.custom_gradient(lambda p, labels: forward(p, labels)[0], forward, backward)
+
+
+def _known(labels: Any, x: Any, axis: int) -> Any:
+    return (labels >= 0) & (labels < x.shape[axis])
+
+
+def _at(labels: Any, x: Any, axis: int) -> Any:
+    """Where along `axis` of `x` the labels are, in the shape of `x`."""
+    shape = [1] * x.ndim
+    shape[axis] = x.shape[axis]
+    classes = engine.np.arange(x.shape[axis], dtype=labels.dtype).reshape(shape)
+    return classes == engine.np.expand_dims(labels, axis)
+
+
+def _entry(x: Any, labels: Any, axis: int) -> Any:
+    """The entry of `x` at each label along `axis`; any number where that is no label."""
+    np = engine.np
+    if x.shape[axis] <= FEW:
+        return np.sum(np.where(_at(labels, x, axis), x, 0), axis=axis)
+    places = np.expand_dims(np.clip(labels, 0, x.shape[axis] - 1), axis)
+    return np.squeeze(np.take_along_axis(x, places, axis), axis)
 
 
 def _same_shape(name: str, target: Any, output: Any) -> None:

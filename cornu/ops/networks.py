@@ -11,6 +11,7 @@ from typing import Any
 from cornu import engine, settings, state, tree
 from cornu.errors import UsageError, listed, shown, suggestion
 from cornu.graph import Tensor, op
+from cornu.ops import rectified
 from cornu.ops.array import as_array, as_float, one_hot, where
 
 __all__ = [
@@ -424,7 +425,10 @@ def batch_normalized(x: Any, scale: Any, offset: Any, axis: int, epsilon: float 
     all other axes. In training this is faster than `moments` and `batch_normalization`.
     """
     x = as_float(x)
-    return engine.normalized(x, as_float(scale), as_float(offset), axis % x.ndim, epsilon)
+    vectors = as_float(scale), as_float(offset)
+    y, mean, variance, above = engine.normalized(x, *vectors, axis % x.ndim, epsilon)
+    rectified.remember(y, above)
+    return y, mean, variance
 
 
 @op

@@ -31,6 +31,11 @@ def layer_normalization(
     """
     x = as_float(x)
     wide, axes = _wide(x), _axes(axis)
+    if axes in ((-1,), (x.ndim - 1,)):
+        weights = [None if v is None else as_array(v) for v in (gamma, beta)]
+        y = engine.normalized_rows(wide, *weights, _least(epsilon))
+        if y is not None:
+            return engine.cast(y, x.dtype)
     centred = wide - engine.np.mean(wide, axes, keepdims=True)
     variance = engine.np.mean(engine.np.square(centred), axes, keepdims=True)
     y = _scaled(centred / engine.np.sqrt(variance + _least(epsilon)), gamma, axes)

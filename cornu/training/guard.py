@@ -116,6 +116,14 @@ class Guard:
         good = self._went_back()
         return (good[-1] if good else self.figures()), _columns(good[-part.count :])
 
+    def accepts(self, figures: Mapping[str, Any]) -> bool:
+        """Whether batches that were run without `train` may stay, by the figures after each."""
+        fine = is_finite(figures) and self._are_weights_fine()
+        if not fine and (self.active or not self.warned):
+            return False
+        self.kept, self.chunks, self.counted = None, [], True
+        return True
+
     def figures(self) -> dict[str, Any]:
         """The running figures after steps were taken back; NaN where none of this epoch is left."""
         found = self.program.results()

@@ -21,7 +21,7 @@ class OnDevice:
     def parts(self, order: Any, first: int, count: int, rows: int) -> Iterator[Part]:
         """One part, cut on the device."""
         placed = self.placed = self.placed or engine.put(self.batch)
-        yield Part(placed, order if order is None else engine.array(order), first, count, rows)
+        yield Part(placed, order if order is None else engine.put(order), first, count, rows)
 
 
 class OnHost:
@@ -32,7 +32,7 @@ class OnHost:
     not depend on how many samples there are: nothing is compiled anew for other data.
     """
 
-    CHUNK = 32 * 2**20  # bytes
+    CHUNK = 16 * 2**20  # bytes
 
     def __init__(self, batch: Batch, rows: int):
         self.batch, self.rows = batch, rows

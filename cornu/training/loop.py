@@ -220,9 +220,8 @@ def predict(model: Any, x: Any, said: Mapping[str, Any]) -> Any:
         joined = _joined(model, collected) if collected else _nothing(model, source)
         if callbacks is not None:
             callbacks.tell("on_predict_end", {})
-    plain = isinstance(x, np.ndarray) and x.dtype == np.float32 and isinstance(joined, np.ndarray)
-    if plain and len(collected) == 1 and not model.mixes_rows and not model.embedded_inputs(x):
-        predictor.checked.add((x.shape[1:], x.dtype))
+    if len(collected) == 1:
+        predictor.remember(x, joined)
     bar.update(bar.done, last=True)
     return joined
 
@@ -294,8 +293,10 @@ def _nothing(model: Any, source: Source) -> Any:
 
 def predict_on_batch(model: Any, x: Any) -> Any:
     """Outputs for one batch, as NumPy arrays."""
-    batch = sources.one_batch(model, x, None, {}, "predict")
-    return tree.map_structure(lambda a: np.array(engine.numpy(a)), predictor_for(model)(batch.x))
+    batch, predictor = sources.one_batch(model, x, None, {}, "predict"), predictor_for(model)
+    outputs = tree.map_structure(lambda a: np.array(engine.numpy(a)), predictor(batch.x))
+    predictor.remember(x, outputs)
+    return outputs
 
 
 # ---------------------------------------------------------------- programs, kept on the model

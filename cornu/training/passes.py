@@ -31,9 +31,11 @@ class Pace:
     def __init__(self, program: Program, kind: str, seconds: float):
         self.known, self.kind, self.seconds = program.seconds, kind, seconds
         self.most: int | None = None  # batches, whatever their time
+        self.left = 0  # batches of the part that is being run
 
     def next(self, left: int) -> int:
         """Batches for the next chunk, at most `left`."""
+        self.left = left
         known = self.known.get(self.kind)
         if not self.seconds or known is None:
             return 1

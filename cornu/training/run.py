@@ -20,6 +20,7 @@ from cornu import state, tree
 from cornu.callbacks import CallbackList, History, ProgbarLogger
 from cornu.errors import UsageError, listed, shown, warn
 from cornu.training import checks
+from cornu.training.ahead import Ahead
 from cornu.training.data import Arrays, Part, Stream
 from cornu.training.guard import Guard
 from cornu.training.interrupts import Interrupts
@@ -104,6 +105,7 @@ class Run:
         self.model, self.program, self.train, self.validation = model, program, train, validation
         self.callbacks, self.guard, self.keeper, self.is_due = callbacks, guard, keeper, is_due
         self.pace = Pace(program, "train", 0 if callbacks.live else CHUNK)
+        self.ahead = Ahead(program, guard, callbacks.live) if callbacks.live else None
         if keeper is not None and keeper.batches is not None:
             self.pace.most = keeper.batches
         self.watched = any(type(c) not in (History, ProgbarLogger) for c in callbacks.callbacks)
@@ -193,7 +195,11 @@ class Run:
             record = source.whole if isinstance(source, Arrays) else MOST
         guard.begin(self.epoch, self.done, self.watched or self.validation is not None)
 
+        ahead = self.ahead
+
         def run(part: Part, fresh: bool) -> Any:
+            if ahead is not None:
+                return ahead.train(part, fresh, self.pace.left)
             return guard.train(part, fresh, record if part.count > 1 or program.loops else 0)
 
         def before(batch: int) -> None:
@@ -227,6 +233,8 @@ class Run:
                 source, run, self.pace, before, after, lambda: model.stop_training, self.done
             )
         finally:
+            if ahead is not None:
+                ahead.settle()
             program.training = False
         return figures or numbers(program.results())  # all steps were over before
 
@@ -359,8 +367,9 @@ class Run:
         live = [type(c).__name__ for c in self.callbacks.live]
         if live:
             how = (
-                f"one batch at a time, because {listed(live)} must see every batch. If it only "
-                "reads logs, say passive = True in its class."
+                f"one batch at a time, because {listed(live)} must see every batch; small ones are "
+                "computed ahead where nobody looks at the model. If it only reads logs, say "
+                "passive = True in its class."
             )
         elif self.program.eager:
             how = "as Python, one by one, because of run_eagerly."

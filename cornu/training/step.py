@@ -7,6 +7,7 @@ new state is written back at once or not at all, so a model is whole at any mome
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from operator import is_
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 from cornu import engine, state, tree
 from cornu.engine import Spec
 from cornu.state import Frame, Variable
+from cornu.training import chains
+from cornu.training.arrays import as_array
 from cornu.training.batches import Batch, Part, filled, room_for
 from cornu.training.objective import Objective
 from cornu.training.steps import WholeStep, step_of
@@ -65,6 +68,9 @@ class Program:
         self.fixed = _distinct([*self.trainable, self.key])
         self.strangers: dict[Variable, None] = {}  # read by a loss or a function of the user's
         self.traits: set[str] = set()
+        self.moved: set[Variable] = set()  # that training steps change, known once they are traced
+        self.lone = 0  # batches that were run one by one, because a callback was to see each
+        self._silent: bool | None = None
         self.names: list[str] = []
         self.warned = False
         self.training = False  # whether the running figures are those of an epoch in the midst
@@ -147,6 +153,8 @@ class Program:
             frame.strangers = self.strangers
             fn(batch)
             self.clock.assign(clock + 1)
+            if fn == self._learn:
+                self.moved.update(v for v in cells if frame.bound[v] is not bound[v])
             return [frame.bound[v] for v in cells]
 
     def _figures(self, values: Sequence[Any], cells: list) -> dict[str, Any]:
@@ -264,6 +272,7 @@ class Program:
             _write(self.cells, news)
             self._made = news if watched else []
             self._adopt_strangers()
+        engine.tidy()
         return self._named(figures), kept
 
     def is_untouched(self) -> bool:
@@ -367,6 +376,19 @@ class Program:
         self.traits = engine.traits(forward, specs, _specs(batch))
         self._adopt_strangers()
 
+    def is_silent(self, part: Part) -> bool:
+        """Whether a training step does nothing but compute, so that it may be run once more."""
+        if self._silent is None:
+            batch = part.batch.map(lambda a: Spec((part.rows, *a.shape[1:]), str(a.dtype)))
+            self._silent = "effect" not in engine.traits(self._learned, self._cell_specs(), batch)
+        return self._silent
+
+    def _learned(self, values: list, batch: Batch) -> list:
+        return self._advance(values, self.cells, {}, batch, self._learn)
+
+    def _cell_specs(self) -> list[Spec]:
+        return [Spec(v.shape, v.dtype) for v in self.cells]
+
     def discover(self, batch: Batch) -> None:
         """Find every Variable that a training step reads, before the first one runs."""
         if self.eager:  # what Python does with numbers cannot be traced: it is run, and taken back
@@ -374,23 +396,23 @@ class Program:
             self.train(Part(batch, None, 0, 1, batch.rows))
             return self.restore(before)
 
-        def step(values: list, batch: Batch) -> list:
-            return self._advance(values, self.cells, {}, batch, self._learn)
-
-        engine.infer(step, [Spec(v.shape, v.dtype) for v in self.cells], _specs(batch))
+        engine.infer(self._learned, self._cell_specs(), _specs(batch))
         self._adopt_strangers()
 
 
 def on_device(cells: list[Variable], alone: bool = False) -> list:
     """The cells' values, put on the device for good; with `alone` no two share an array."""
     seen: set[int] = set()
-    values = []
-    for cell in cells:
-        value = cell._value
+    values = [cell._value for cell in cells]
+    anew = []
+    for place, value in enumerate(values):
         if not engine.is_array(value) or (alone and id(value) in seen):
-            value = cell._value = engine.put(value, copy=True)
+            anew.append(place)
         seen.add(id(value))
-        values.append(value)
+    if anew:
+        made = engine.put([values[place] for place in anew], copy=True)
+        for place, value in zip(anew, made, strict=True):
+            values[place] = cells[place]._value = value
     return values
 
 
@@ -441,8 +463,24 @@ class Predictor:
         self.changed = [v for v in self.cells if frame.bound[v] is not bound[v]]
         return outputs, [frame.bound[v] for v in self.changed]
 
+    @cached_property
+    def shortcut(self) -> chains.Shortcut | None:
+        """The way of a few rows past the engine, for a model that has one."""
+        return None if self.eager else chains.shortcut(self.model)
+
     def __call__(self, x: Any) -> Any:
-        """Outputs for one batch, still on the device."""
+        """Outputs for one batch, where they were computed: on the device but for a few rows."""
+        shortcut = self.shortcut
+        if shortcut is None or not shortcut.takes(x):
+            return self._compiled(x)
+        found = shortcut(x, len(x))
+        if found is None:
+            with state.cells_lock:
+                found = shortcut.renew(on_device(shortcut.cells), x, self._compiled)
+        return found
+
+    def _compiled(self, x: Any) -> Any:
+        """Outputs for one batch, on the device."""
         with state.cells_lock:
             values = [cell._value for cell in self.cells]
             if np.ndarray in map(type, values):
@@ -459,13 +497,32 @@ class Predictor:
                 self._run = self._forward if self.eager else engine.jit(self._forward)
         return outputs
 
-    def small(self, x: Any, limit: int) -> np.ndarray | None:
-        """Outputs for one small batch of rows like those checked before; None for any other."""
+    def remember(self, x: Any, outputs: Any) -> None:
+        """That inputs like `x` were checked and gave one array: `small` takes such from now on."""
+        model, graph = self.model, getattr(self.model, "_graph", None)
+        plain = type(x) is np.ndarray and x.dtype.kind in "fiub" and type(outputs) is np.ndarray
+        as_passed = graph is None or graph.fed is graph
+        if plain and as_passed and not model.mixes_rows and not model.embedded_inputs(x):
+            self.checked.add((x.shape[1:], x.dtype))
+
+    def small(self, x: Any, limit: Any = None) -> np.ndarray | None:
+        """Outputs for one small batch of rows like those checked before; None for any other.
+
+        `limit` is the most rows; without it only batches that need not be filled up are taken.
+        """
         if type(x) is not np.ndarray or (x.shape[1:], x.dtype) not in self.checked:
             return None
         rows = len(x)
-        if not 0 < rows <= limit:
+        if not rows or (limit is not None and not (type(limit) is int and rows <= limit)):
             return None
+        if x.dtype != np.float32:
+            x = as_array(x, "x")
+        shortcut = self.shortcut
+        found = None if shortcut is None else shortcut(x, rows)
+        if found is not None:
+            return found
         room = room_for(rows)
+        if room != rows and limit is None:
+            return None
         outputs = self(x if room == rows else filled(x, room))
         return np.array(engine.numpy(outputs)[:rows])  # cut on the host: nothing is compiled for it

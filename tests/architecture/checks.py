@@ -10,7 +10,7 @@ from architecture.source import Module, Modules, imports, resolved, where
 # Who may import whom: a module may import those of its own row and of the rows above it. A new
 # module of `cornu/` gets its place here.
 ORDER = (
-    ("errors", "settings", "tree", "engine"),
+    ("errors", "loading", "settings", "tree", "engine"),
     ("kinds", "names", "operators", "state", "costs", "registry", "config", "policy"),
     ("tensor",),
     ("inference",),

@@ -1,6 +1,7 @@
 """An engine is supported when this passes: every member of the protocol does what it says."""
 
 import inspect
+import math
 import os
 import re
 import subprocess
@@ -124,12 +125,40 @@ def test_adam():
 
 def test_normalized():
     x, scale, offset = some(4, 3, 5), some(3), some(3)
-    found = engine.normalized(*map(engine.array, (x, scale, offset)), 1, 0.01)
+    *found, _ = engine.normalized(*map(engine.array, (x, scale, offset)), 1, 0.01)
     wide = x.astype("float64")
     mean, variance = wide.mean((0, 2)), wide.var((0, 2))
     along = [v[:, None] for v in (mean, variance, scale, offset)]
     wanted = (wide - along[0]) / np.sqrt(along[1] + 0.01) * along[2] + along[3]
     assert_close(found, (wanted, mean, variance), rtol=1e-5, atol=1e-6)
+
+
+def test_normalized_rows():
+    x, gamma, beta = some(128, 64), some(64), some(64)
+    found = engine.normalized_rows(*map(engine.array, (x, gamma, beta)), 0.01)
+    if found is None:
+        pytest.skip(f"no kernel: {engine.native_kernels()}")
+    wide = x.astype("float64")
+    apart = (wide - wide.mean(1, keepdims=True)) / np.sqrt(wide.var(1, keepdims=True) + 0.01)
+    assert_close(found, apart * gamma + beta, rtol=1e-5, atol=2e-6)
+
+
+def test_softmax_rows():
+    x = some(128, 64)
+    found = engine.softmax_rows(engine.array(x))
+    if found is None:
+        pytest.skip(f"no kernel: {engine.native_kernels()}")
+    powers = np.exp(x.astype("float64"))
+    assert_close(found, powers / powers.sum(1, keepdims=True), rtol=1e-5, atol=1e-7)
+
+
+def test_gelu():
+    x = some(128, 64)
+    found = engine.gelu(engine.array(x))
+    if found is None:
+        pytest.skip(f"no kernel: {engine.native_kernels()}")
+    below = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.ravel().tolist()]
+    assert_close(found, x * np.reshape(below, x.shape), rtol=1e-5, atol=2e-7)
 
 
 def test_pool_of_whole_numbers():
@@ -217,6 +246,14 @@ def test_put():
 def test_wait():
     tree = {"a": engine.array([1.0])}
     assert engine.wait(tree)["a"] is tree["a"]
+
+
+def test_tidy():
+    """What is in use stays; `tests/engine/test_memory.py` looks at the rest."""
+    kept = engine.array([1.0, 2.0])
+    for _ in range(2):
+        assert engine.tidy() is None
+    assert engine.numpy(kept).tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int32", "bool"])
@@ -341,6 +378,18 @@ def test_traits():
     }
     found = {name: engine.traits(fn, x) for name, fn in nested.items()}
     assert found == dict.fromkeys(nested, {"convolution"})
+
+
+def test_traits_of_what_does_more_than_compute():
+    x = Spec((2, 8, 1), "float32")
+
+    def tells(x):
+        engine.tell(print, x)
+        return engine.np.sum(x * x)
+
+    nested = [tells, engine.value_and_grad(engine.jit(tells)), lambda x: tells(x) + _convolves(x)]
+    found = [engine.traits(fn, x) for fn in nested]
+    assert found == [{"effect"}, {"effect"}, {"effect", "convolution"}]
 
 
 def test_loops_pay():

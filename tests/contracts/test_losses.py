@@ -118,15 +118,58 @@ def test_sparse_crossentropy_over_another_axis(from_logits):
     np.testing.assert_array_equal(found, expanded)
 
 
-def test_sparse_crossentropy_gathers_and_never_scatters():
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_sparse_crossentropy_of_many_classes_gathers_and_never_scatters(from_logits):
     jax = pytest.importorskip("jax")
-    labels, outputs = np.array([0, 2]), np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]], "float32")
+    labels, outputs = np.array([0, 2]), np.full((2, 1000), 0.001, "float32")
 
     def total(p):
-        return losses.sparse_categorical_crossentropy(labels, p, from_logits=True).sum()
+        return losses.sparse_categorical_crossentropy(labels, p, from_logits).sum()
 
     assert "gather" in str(jax.make_jaxpr(total)(outputs))
     assert "scatter" not in str(jax.make_jaxpr(jax.grad(total))(outputs))
+
+
+@pytest.mark.parametrize("classes", [1, 3, 300])
+@pytest.mark.parametrize("axis", [-1, 1, 0])
+def test_slopes_of_sparse_crossentropy_are_those_of_the_formula(classes, axis):
+    """`1 / sum(p) - [label] / p[label]`; none where that is no label, or p is clipped."""
+    jax = pytest.importorskip("jax")
+    random = np.random.default_rng(classes)
+    p = random.uniform(0.1, 1.0, (5, 4, classes)).astype("float32")
+    labels = random.integers(0, classes, (5, 4))
+    labels[0, 0], labels[1, 1] = -1, classes
+    p[2, 2] = 1.0
+    p[2, 2, labels[2, 2]] = 1e-12  # a share below epsilon
+    slope = random.normal(size=labels.shape).astype("float32")
+
+    def total(p):
+        loss = losses.sparse_categorical_crossentropy(labels, p, axis=axis)
+        return (jax.numpy.where(jax.numpy.isnan(loss), 0, loss) * slope).sum()
+
+    found = jax.grad(total)(np.moveaxis(p, -1, axis))
+    known = (labels >= 0) & (labels < classes)
+    at = labels[..., None] == np.arange(classes)
+    p = p.astype(float)
+    picked, sums = np.where(at, p, 0).sum(-1), p.sum(-1)
+    known &= (picked > 1e-7 * sums) & (picked < (1 - 1e-7) * sums)
+    expected = slope / sums
+    expected = expected[..., None] - at * (slope / np.where(known, picked, 1))[..., None]
+    expected = np.where(known[..., None], expected, 0)
+    np.testing.assert_allclose(np.moveaxis(found, axis, -1), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_second_slopes_of_sparse_crossentropy():
+    jax = pytest.importorskip("jax")
+    p, labels = np.array([0.2, 0.5, 0.1], "float32"), np.array(1)
+
+    def loss(p):
+        return losses.sparse_categorical_crossentropy(labels, p)
+
+    found = jax.jacrev(jax.grad(loss))(p)
+    expected = np.full((3, 3), -1 / 0.8**2)
+    expected[1, 1] += 1 / 0.5**2
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 # ---------------------------------------------------------------- extremes and dtypes

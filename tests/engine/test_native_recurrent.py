@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import jax
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from cornu import engine, layers
 from cornu.engine import native
-from cornu.engine.native import recurrent
+from cornu.engine.native import products, recurrent
 from cornu.layers.fused import composite
 
 pytestmark = pytest.mark.skipif(
@@ -160,6 +161,102 @@ def test_sizes_that_need_several_blocks_and_threads():
     check("lstm", (9, 17, 130, 132), True, False, True, True, places=0)
 
 
+# ---------------------------------------------------------------- by AMX
+
+on_tiles = pytest.mark.skipif(
+    not products.has_kernel(), reason="this CPU has no AMX tiles, or may not use them"
+)
+
+TILED = [  # at least 8 rows for each of two threads, and lines that fill half of the tiles
+    ((3, 33, 100, 130), True, False, True, True),
+    ((4, 16, 32, 64), False, True, False, False),
+    ((2, 70, 33, 37), True, True, True, True),
+]
+
+
+@on_tiles
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", TILED, ids=str)
+def test_values_and_slopes_by_tiles(kind, case):
+    check(kind, *case, places=1)
+
+
+WITHOUT_TILES = """
+import sys
+sys.path[:0] = [sys.argv[1]]
+import numpy as np
+from engine import test_native_recurrent as tests
+for kind in tests.KINDS:
+    np.save(f"{sys.argv[2]}/{kind}.npy", tests.slopes_of_a_sum(kind))
+"""
+
+
+def slopes_of_a_sum(kind):
+    """By all operands of a layer that goes by tiles where there are some, one after the other."""
+    operands, mask = made(kind, 5, 32, 64, 96, masked=True)
+
+    def loss(operands):
+        return ours(kind, operands, mask)[0].sum()
+
+    slopes = jax.tree.leaves(jax.jit(jax.grad(loss))(operands))
+    return np.concatenate([np.asarray(s).ravel() for s in slopes])
+
+
+@on_tiles
+def test_tiles_are_used_and_change_the_last_bits_only(tmp_path):
+    tests = os.path.dirname(os.path.dirname(__file__))
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TILES, tests, str(tmp_path)]
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for kind in KINDS:
+        without, found = np.load(tmp_path / f"{kind}.npy"), slopes_of_a_sum(kind)
+        assert not np.array_equal(without, found)
+        np.testing.assert_allclose(found, without, rtol=1e-5, atol=1e-5 * np.abs(without).max())
+
+
+def in_fours(layer, operands):
+    """Results and slopes of four rows at a time, which are too few for tiles, put together."""
+    x, weights, states = operands
+    found = []
+    for row in range(0, x.shape[1], 4):
+        some = slice(row, row + 4)
+        found.append(layer((x[:, some], weights, tuple(s[some] for s in states))))
+
+    def joined(*parts):
+        return jax.tree.map(lambda *p: np.concatenate(p, axis=p[0].ndim - 2), *parts)
+
+    slopes, results = zip(*found, strict=True)
+    by_weights = jax.tree.map(lambda *p: np.sum(p, axis=0), *(s[1] for s in slopes))
+    by_x, by_states = joined(*(s[0] for s in slopes)), joined(*(s[2] for s in slopes))
+    return (by_x, by_weights, by_states), joined(*results)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_that_have_no_parts(kind):
+    """One of them among many rows does to values and slopes what it does without tiles."""
+
+    @jax.jit
+    @partial(jax.grad, has_aux=True)
+    def layer(operands):
+        outputs, states = ours(kind, operands, None)
+        return outputs.sum(), (outputs, states)
+
+    for where in ("x", "kernel", "recurrent kernel", "state"):
+        for odd in (np.nan, np.inf, 3.4e38):
+            operands, _ = made(kind, 3, 32, 32, 32)
+            x, (kernel, within, _), states = operands
+            given = {"x": x[1], "kernel": kernel, "recurrent kernel": within, "state": states[0]}
+            given[where][7, 5] = odd
+            with np.errstate(invalid="ignore", over="ignore"):
+                expected = in_fours(layer, operands)
+            pairs = zip(jax.tree.leaves(layer(operands)), jax.tree.leaves(expected), strict=True)
+            for one, other in pairs:
+                np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4, err_msg=where)
+
+
+# ---------------------------------------------------------------- any sizes
+
 SIZES = st.tuples(*(st.integers(1, most) for most in (9, 17, 30, 70)))
 FLAG = st.booleans()
 ANY = given(st.tuples(st.sampled_from(KINDS), SIZES, FLAG, FLAG, FLAG, FLAG, st.integers(0, 99)))
@@ -231,8 +328,9 @@ def test_many_layers_at_once_under_vmap():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_in_a_loop_every_turn_gives_the_same_bits():
-    operands, _ = made("lstm", 4, 6, 5, 17)
+@pytest.mark.parametrize("sizes", [(4, 6, 5, 17), (4, 32, 32, 64)], ids=str)
+def test_in_a_loop_every_turn_gives_the_same_bits(sizes):
+    operands, _ = made("lstm", *sizes)
 
     def loss(operands):
         return (ours("lstm", operands, None)[0] ** 2).sum()
@@ -248,9 +346,10 @@ def test_in_a_loop_every_turn_gives_the_same_bits():
         np.testing.assert_array_equal(one, other)
 
 
-def test_eight_threads_at_once():
+@pytest.mark.parametrize("sizes", [(6, 33, 16, 48), (6, 33, 32, 64)], ids=str)
+def test_eight_threads_at_once(sizes):
     run = jax.jit(lambda o: ours("lstm", o, None))
-    given = [made("lstm", 6, 33, 16, 48, seed=seed)[0] for seed in range(8)]
+    given = [made("lstm", *sizes, seed=seed)[0] for seed in range(8)]
     expected = [jax.tree.map(np.asarray, run(one)) for one in given]
     wrong = []
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
@@ -24,6 +24,11 @@ ONEDNN = "onednn-cpu-gomp"
 # 2,700 when they spin for 100,000 rounds. It is said only while the library is loaded, so that no
 # other library hears it.
 WAITING = {"OMP_WAIT_POLICY": "passive"}
+
+if TYPE_CHECKING:
+    from jax.extend.core import Primitive
+else:
+    Primitive = type(jax.lax.add_p)  # that import brings Pallas along, which takes 15 ms
 
 _LOCK = threading.Lock()
 
@@ -94,9 +99,15 @@ def _onednn() -> str:
     return next((str(f.locate()) for f in files if f.name == "libdnnl.so.3"), "libdnnl.so.3")
 
 
-def of_the_c_library(name: str) -> Any:
-    """A function of the C library that this process runs on, or None."""
-    return getattr(ctypes.CDLL(None), name, None)
+def of_the_c_library(name: str, words: int = 0) -> Any:
+    """A function of the C library that this process runs on, or None.
+
+    `words`: how many arguments it takes, where one of them is an address.
+    """
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None and words:
+        function.argtypes = [ctypes.c_size_t] * words
+    return function
 
 
 def ask(name: str, which: int, numbers: Sequence[int]) -> str:

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as np
 import numpy as host
 from jax import lax
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from cornu.engine import native
+from cornu.engine.native import Primitive
 
 Shape = tuple[int, ...]
 

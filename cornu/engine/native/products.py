@@ -16,10 +16,10 @@ from typing import Any
 import jax
 import jax.numpy as np
 import numpy as host
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching
 
 from cornu.engine import native
+from cornu.engine.native import Primitive
 from cornu.engine.native.convolution import lowered
 
 NARROW = 16  # a side of a tile: of less the kernel multiplies zeros

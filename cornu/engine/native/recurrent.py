@@ -18,6 +18,7 @@ import jax.numpy as np
 import numpy as host
 
 from cornu.engine import native
+from cornu.engine.native import products
 
 FORWARD, BACKWARD = "cornu_recurrent", "cornu_recurrent_back"
 
@@ -189,7 +190,7 @@ class _Layer(NamedTuple):
         by_gates, _, by_kernel, by_recurrent, sums, by_h, by_c = self._call(
             BACKWARD, shapes, given, states, input_output_aliases={0: 0, 1: 1}
         )
-        by_x = np.matmul(by_gates, kernel.T)
+        by_x = products.matmul(by_gates, kernel, b_turned=True)
         by_weights = (by_kernel, by_recurrent, None if bias is None else _bias(sums, bias))
         return by_x, by_weights, (by_h, by_c) if long else (by_h,)
 

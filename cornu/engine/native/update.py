@@ -1,4 +1,4 @@
-"""An optimizer's step of one large parameter, in one pass over it and what is kept beside it."""
+"""An optimizer's step of one parameter, in one pass over it and what is kept beside it."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ import numpy as host
 from cornu.engine import native
 
 ADAM = "cornu_adam"
-LEAST = 1 << 15
 
 
 def adam(p: Any, m: Any, v: Any, g: Any, rates: tuple) -> tuple | None:
@@ -20,15 +19,17 @@ def adam(p: Any, m: Any, v: Any, g: Any, rates: tuple) -> tuple | None:
     place of the old where nothing else reads those.
 
     XLA makes three loops of it: CPU ms on a busy machine with AVX-512, native / XLA, for 2,560,000
-    numbers 2.9/4.9, 262,144 0.24/0.33, 65,536 0.05/0.11, 16,384 0.02/0.03; the same bits.
+    numbers 2.9/4.9, 262,144 0.24/0.33, 65,536 0.05/0.11, 16,384 0.02/0.03; the same bits. A small
+    parameter's step takes as long either way, but compiling each loop takes 14 CPU ms: six small
+    parameters begin to be trained 0.2 s earlier.
     """
     return _adam(p, m, v, g, *rates) if _serves((p, m, v, g, *rates)) else None
 
 
 def _serves(arrays: tuple) -> bool:
-    """Whether there is one CPU, and much to do in float32."""
+    """Whether there is one CPU, and something to do in float32."""
     return (
-        host.prod(arrays[0].shape) >= LEAST
+        all(arrays[0].shape)
         and all(a.dtype == host.float32 for a in arrays)
         and jax.default_backend() == "cpu"
         and jax.device_count() == 1

@@ -2,7 +2,7 @@
 //
 // x (batch, *space, channels), w (*window, channels / groups, filters), y (batch, *space, filters).
 // oneDNN gets x and y where they lie and chooses the order of the weights, which are few. What
-// `winograd` takes is its own.
+// `winograd` and `few` take is theirs.
 //
 // A forward convolution may add a bias and cut what is below zero. The bias is oneDNN's, the cut is
 // ours: oneDNN's (eltwise_relu, eltwise_clip_v2, binary_max) turn NaN into 0, and a leaky one keeps
@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "common.h"
+#include "few.h"
 #include "winograd.h"
 
 namespace cornu {
@@ -89,6 +90,12 @@ memory::desc plain_weights(const memory::dims& dims, int64_t groups, memory::dat
   return {dims, type, strides};
 }
 
+int64_t count(const memory::dims& dims) {
+  int64_t size = 1;
+  for (auto n : dims) size *= n;
+  return size;
+}
+
 dnnl::primitive_attr own_scratchpad() {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -131,36 +138,68 @@ constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 memory::desc of_bias(const Geometry& g) { return {{g.y[1]}, g.type, memory::format_tag::a}; }
 
+// Whether oneDNN's older kernel is faster than the one it offers first: with up to 16 channels or
+// filters, for data with strides with up to 32 or with windows of one number.
+//
+// CPU ms of one core with AVX-512, offered / older, of forward and data, batch 128 (a busy machine,
+// the least of 25): 32x32x16 to 32, 3x3 / 2: 2.64/1.75, 4.44/2.55; 14x14x16 to 8, 3x3: 0.79/0.62,
+// 0.46/0.32; 14x14x8 to 16: 0.44/0.30, 0.79/0.63; 7x7x8 to 8: 0.14/0.08 twice; 14x14x6 to 16, 5x5:
+// 0.49/0.37, 1.59/0.94; 16x16x32 to 64, 3x3 / 2: 1.86/1.84, 2.61/1.87; 32x32x16 to 32, 1x1 / 2:
+// 0.55/0.61, 1.76/0.53; batch 8: 56x56x256 to 512, 1x1 / 2: 11.1/11.3, 16.6/14.1. With 24 there is
+// no difference, from 64 on the first one is faster by 3 to 20%.
+bool older_is_faster(const Geometry& g, bool data) {
+  const bool ones = count(g.w) == g.w[0] * g.w[1], strides = count(g.strides) > 1;
+  if (ones) return data && strides;
+  return std::min(g.x[1], g.y[1]) <= (data && strides ? 32 : 16);
+}
+
+// What `make` offers, or the older kernel. Copies of what oneDNN describes move on together.
+template <class Make>
+auto settled(const Geometry& g, bool data, Make make) {
+  const auto is = [](const auto& m, const char* what) {
+    return std::string(m.impl_info_str()).find(what) != std::string::npos;
+  };
+  const auto made = make();
+  if (!is(made, "brg") || !is(made, "avx512") || g.groups > 1) return made;
+  if (g.type != memory::data_type::f32 || !older_is_faster(g, data)) return made;
+  auto next = make();
+  return next.next_impl() && is(next, "jit") && is(next, "avx512") ? next : made;
+}
+
 Forward::primitive_desc forward_of(const Geometry& g, bool training, bool bias = false) {
   const memory::desc any(g.w, g.type, memory::format_tag::any);
   const auto kind =
       training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  return settled(g, false, [&] {
+    return Forward::primitive_desc(cpu(), kind, kDirect, plain_data(g.x, g.type), any,
+                                   bias ? of_bias(g) : memory::desc(), plain_data(g.y, g.type),
+                                   g.strides, g.dilation, g.low, g.high, own_scratchpad());
+  });
+}
+
+Data::primitive_desc data_of(const Geometry& g) {
+  const memory::desc any(g.w, g.type, memory::format_tag::any);
+  const auto hint = forward_of(g, true);
+  return settled(g, true, [&] {
+    return Data::primitive_desc(cpu(), kDirect, plain_data(g.x, g.type), any,
+                                plain_data(g.y, g.type), g.strides, g.dilation, g.low, g.high, hint,
+                                own_scratchpad());
+  });
+}
+
+Weights::primitive_desc weights_of(const Geometry& g) {
+  const memory::desc any(g.w, g.type, memory::format_tag::any);
   return {cpu(),
-          kind,
           kDirect,
           plain_data(g.x, g.type),
           any,
-          bias ? of_bias(g) : memory::desc(),
           plain_data(g.y, g.type),
           g.strides,
           g.dilation,
           g.low,
           g.high,
+          forward_of(g, true),
           own_scratchpad()};
-}
-
-Data::primitive_desc data_of(const Geometry& g) {
-  const memory::desc any(g.w, g.type, memory::format_tag::any);
-  return {cpu(),      kDirect, plain_data(g.x, g.type), any,
-          plain_data(g.y, g.type), g.strides, g.dilation, g.low, g.high,
-          forward_of(g, true), own_scratchpad()};
-}
-
-Weights::primitive_desc weights_of(const Geometry& g) {
-  const memory::desc any(g.w, g.type, memory::format_tag::any);
-  return {cpu(), kDirect, plain_data(g.x, g.type), any,
-          plain_data(g.y, g.type), g.strides, g.dilation, g.low, g.high,
-          forward_of(g, true), own_scratchpad()};
 }
 
 Primitive make(Way way, const Geometry& g) {
@@ -206,8 +245,7 @@ CORNU_CLONES void cut(uint16_t* y, int64_t n) {
 }
 
 void cut(const Geometry& g, void* y) {
-  int64_t size = 1;
-  for (auto n : g.y) size *= n;
+  const int64_t size = count(g.y);
   parallel(size, [&](int64_t begin, int64_t end) {
     if (g.type == memory::data_type::f32)
       cut(static_cast<float*>(y) + begin, end - begin);
@@ -227,6 +265,83 @@ std::optional<winograd::Shape> tiled(const Geometry& g) {
   return winograd::takes(s) ? std::optional(s) : std::nullopt;
 }
 
+using Sizes = std::optional<few::Shape>;
+
+// The same for `few`: a convolution in one dimension is one of pictures of one row.
+Sizes onto_few(const Geometry& g) {
+  const size_t rank = g.strides.size();
+  if (rank > 2 || g.groups > 1 || g.type != memory::data_type::f32) return {};
+  if (std::any_of(g.dilation.begin(), g.dilation.end(), [](auto n) { return n != 0; })) return {};
+  const auto down = [&](const memory::dims& dims, int64_t none) {
+    return rank == 2 ? dims[dims.size() - 2] : none;
+  };
+  const few::Shape s{g.x[0],           down(g.x, 1),   g.x.back(),   g.x[1],     down(g.y, 1),
+                     g.y.back(),       g.y[1],         down(g.w, 1), g.w.back(), down(g.strides, 1),
+                     g.strides.back(), down(g.low, 0), g.low.back()};
+  return few::takes(s) ? Sizes(s) : std::nullopt;
+}
+
+bool in_steps_of_one(const Geometry& g) {
+  return std::all_of(g.strides.begin(), g.strides.end(), [](auto n) { return n == 1; });
+}
+
+// x and y exchanged: the convolution of the slopes that has a window turned round, and gives what
+// the gradient of the data is; in steps of one.
+Geometry exchanged(const Geometry& g) {
+  Geometry back = g;
+  std::swap(back.x, back.y);
+  const size_t first = g.groups > 1 ? 1 : 0, rank = g.strides.size();
+  std::swap(back.w[first], back.w[first + 1]);
+  for (size_t i = 0; i < rank; ++i) {
+    const int64_t reach = (g.w[first + 2 + i] - 1) * (g.dilation[i] + 1);
+    back.low[i] = reach - g.low[i];
+    back.high[i] = reach - g.high[i];
+  }
+  return back;
+}
+
+bool within(const Geometry& g) {
+  const auto negative = [](auto n) { return n < 0; };
+  return std::none_of(g.low.begin(), g.low.end(), negative) &&
+         std::none_of(g.high.begin(), g.high.end(), negative);
+}
+
+// The gradient of the data as a convolution onto few.
+Sizes back_onto_few(const Geometry& g) {
+  if (g.groups > 1 || !in_steps_of_one(g)) return {};
+  const Geometry back = exchanged(g);
+  return within(back) ? onto_few(back) : std::nullopt;
+}
+
+// Whether the gradient of the weights is better that of the convolution with x and y exchanged:
+// oneDNN is fast from few channels and slow to few filters. Its sums are then as exact as those of
+// first layers: 3e-6 of the largest for 128 pictures of 28x28, instead of 6e-7.
+bool from_few(const Geometry& g) {
+  return g.y[1] < g.x[1] && onto_few(g) && in_steps_of_one(g) && within(exchanged(g));
+}
+
+// The window turned round, (..., channels, filters) -> (..., filters, channels).
+void turn(const memory::dims& w, const float* from, float* to) {
+  const int64_t filters = w[0], channels = w[1];
+  int64_t places = 1;
+  for (size_t i = 2; i < w.size(); ++i) places *= w[i];
+  for (int64_t place = places; place-- > 0;) {
+    for (int64_t f = 0; f < filters; ++f)
+      for (int64_t c = 0; c < channels; ++c) *to++ = from[(place * channels + c) * filters + f];
+  }
+}
+
+float* turned(const Geometry& g) {
+  return static_cast<float*>(scratch(2, count(g.w) * sizeof(float)));
+}
+
+// Whether the gradient of this kind is computed by `winograd` or `few`.
+bool is_ours(Way way, const Geometry& g) {
+  if (tiled(g)) return true;
+  return way == Way::kData ? back_onto_few(g).has_value()
+                           : way != Way::kWeights && onto_few(g).has_value();
+}
+
 const float* floats(const void* numbers) { return static_cast<const float*>(numbers); }
 float* floats(void* numbers) { return static_cast<float*>(numbers); }
 
@@ -235,6 +350,8 @@ void forward(const Geometry& g, const void* x, const void* w, const void* bias, 
              void* y) {
   if (const auto s = tiled(g))
     return winograd::forward(*s, floats(x), floats(w), floats(bias), relu, floats(y));
+  if (const auto s = onto_few(g))
+    return few::forward(*s, floats(x), floats(w), floats(bias), relu, floats(y));
   const auto p = primitive(bias == nullptr ? Way::kForward : Way::kBias, g);
   std::unordered_map<int, memory> args{
       {DNNL_ARG_SRC, at(p->x, x)},
@@ -248,6 +365,10 @@ void forward(const Geometry& g, const void* x, const void* w, const void* bias, 
 
 void data(const Geometry& g, const void* dy, const void* w, void* dx) {
   if (const auto s = tiled(g)) return winograd::data(*s, floats(dy), floats(w), floats(dx));
+  if (const auto s = back_onto_few(g)) {
+    turn(g.w, floats(w), turned(g));
+    return few::forward(*s, floats(dy), turned(g), nullptr, false, floats(dx));
+  }
   const auto p = primitive(Way::kData, g);
   const void* weights = ordered(*p, w);
   p->primitive.execute(stream(),
@@ -259,6 +380,11 @@ void data(const Geometry& g, const void* dy, const void* w, void* dx) {
 
 void weights(const Geometry& g, const void* x, const void* dy, void* dw) {
   if (const auto s = tiled(g)) return winograd::weights(*s, floats(x), floats(dy), floats(dw));
+  if (from_few(g)) {
+    const Geometry back = exchanged(g);
+    weights(back, dy, x, turned(g));
+    return turn(back.w, turned(g), floats(dw));
+  }
   const auto p = primitive(Way::kWeights, g);
   const bool turn = p->reorder->needed();
   void* place = turn ? scratch(0, p->w.get_size()) : dw;
@@ -281,16 +407,25 @@ memory::data_type type_of(ffi::DataType type) {
 Geometry geometry(Numbers x, Numbers w, Numbers y, Numbers strides, Numbers dilation, Numbers low,
                   Numbers high, int64_t groups, ffi::DataType type, bool direct) {
   auto dims = [](Numbers n) { return memory::dims(n.begin(), n.end()); };
-  Geometry g{channels_second(x), of_weights(w, groups), channels_second(y), dims(strides),
-             dims(dilation),     dims(low),             dims(high),         groups,
+  Geometry g{channels_second(x), of_weights(w, groups),
+             channels_second(y), dims(strides),
+             dims(dilation),     dims(low),
+             dims(high),         groups,
              type_of(type),      direct};
   for (auto& d : g.dilation) d -= 1;  // oneDNN counts what lies between
   return g;
 }
 
-ffi::Error forward(ffi::AnyBuffer x, ffi::AnyBuffer w, const void* bias, bool relu,
-                   ffi::Result<ffi::AnyBuffer> y, Numbers strides, Numbers dilation, Numbers low,
-                   Numbers high, int64_t groups, bool direct) {
+// Only what is oneDNN's needs its team.
+template <class F>
+ffi::Error computed(Way way, const Geometry& g, ffi::ThreadPool& pool, F&& f) {
+  const double work = g.work() / kAtOnce;
+  return is_ours(way, g) ? run(work, pool, f) : run(work, f);
+}
+
+ffi::Error forward(ffi::ThreadPool& pool, ffi::AnyBuffer x, ffi::AnyBuffer w, const void* bias,
+                   bool relu, ffi::Result<ffi::AnyBuffer> y, Numbers strides, Numbers dilation,
+                   Numbers low, Numbers high, int64_t groups, bool direct) {
   const Geometry g = geometry(x.dimensions(), w.dimensions(), y->dimensions(), strides, dilation,
                               low, high, groups, x.element_type(), direct);
   if (g.empty()) {
@@ -299,81 +434,90 @@ ffi::Error forward(ffi::AnyBuffer x, ffi::AnyBuffer w, const void* bias, bool re
     if (y->size_bytes()) std::memset(y->untyped_data(), 0, y->size_bytes());
     return ffi::Error::Success();
   }
-  return run(g.work() / kAtOnce, [&] {
+  return computed(Way::kForward, g, pool, [&] {
     forward(g, x.untyped_data(), w.untyped_data(), bias, relu, y->untyped_data());
   });
 }
 
-ffi::Error ConvForward(ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> y,
-                       Numbers strides, Numbers dilation, Numbers low, Numbers high,
-                       int64_t groups, bool direct) {
-  return forward(x, w, nullptr, false, y, strides, dilation, low, high, groups, direct);
+ffi::Error ConvForward(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::AnyBuffer w,
+                       ffi::Result<ffi::AnyBuffer> y, Numbers strides, Numbers dilation,
+                       Numbers low, Numbers high, int64_t groups, bool direct) {
+  return forward(pool, x, w, nullptr, false, y, strides, dilation, low, high, groups, direct);
 }
 
-ffi::Error ConvFused(ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::AnyBuffer bias,
+ffi::Error ConvFused(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::AnyBuffer bias,
                      ffi::Result<ffi::AnyBuffer> y, bool relu, Numbers strides, Numbers dilation,
                      Numbers low, Numbers high, int64_t groups, bool direct) {
-  return forward(x, w, bias.untyped_data(), relu, y, strides, dilation, low, high, groups, direct);
+  return forward(pool, x, w, bias.untyped_data(), relu, y, strides, dilation, low, high, groups,
+                 direct);
 }
 
-ffi::Error ConvData(ffi::AnyBuffer dy, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> dx,
-                    Numbers strides, Numbers dilation, Numbers low, Numbers high, int64_t groups,
-                    bool direct) {
+ffi::Error ConvData(ffi::ThreadPool pool, ffi::AnyBuffer dy, ffi::AnyBuffer w,
+                    ffi::Result<ffi::AnyBuffer> dx, Numbers strides, Numbers dilation, Numbers low,
+                    Numbers high, int64_t groups, bool direct) {
   const Geometry g = geometry(dx->dimensions(), w.dimensions(), dy.dimensions(), strides, dilation,
                               low, high, groups, dy.element_type(), direct);
   if (g.empty()) {
     if (dx->size_bytes()) std::memset(dx->untyped_data(), 0, dx->size_bytes());
     return ffi::Error::Success();
   }
-  return run(g.work() / kAtOnce, [&] {
-    data(g, dy.untyped_data(), w.untyped_data(), dx->untyped_data());
-  });
+  return computed(Way::kData, g, pool,
+             [&] { data(g, dy.untyped_data(), w.untyped_data(), dx->untyped_data()); });
 }
 
-ffi::Error ConvWeights(ffi::AnyBuffer x, ffi::AnyBuffer dy, ffi::Result<ffi::AnyBuffer> dw,
-                       Numbers strides, Numbers dilation, Numbers low, Numbers high,
-                       int64_t groups, bool direct) {
+ffi::Error ConvWeights(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::AnyBuffer dy,
+                       ffi::Result<ffi::AnyBuffer> dw, Numbers strides, Numbers dilation,
+                       Numbers low, Numbers high, int64_t groups, bool direct) {
   const Geometry g = geometry(x.dimensions(), dw->dimensions(), dy.dimensions(), strides, dilation,
                               low, high, groups, x.element_type(), direct);
   if (g.empty()) {
     if (dw->size_bytes()) std::memset(dw->untyped_data(), 0, dw->size_bytes());
     return ffi::Error::Success();
   }
-  return run(g.work() / kAtOnce, [&] {
-    weights(g, x.untyped_data(), dy.untyped_data(), dw->untyped_data());
-  });
+  return computed(Way::kWeights, g, pool,
+             [&] { weights(g, x.untyped_data(), dy.untyped_data(), dw->untyped_data()); });
 }
 
-#define CORNU_GEOMETRY              \
-  .Attr<Numbers>("strides")         \
-      .Attr<Numbers>("dilation")    \
-      .Attr<Numbers>("low")         \
-      .Attr<Numbers>("high")        \
-      .Attr<int64_t>("groups")      \
+#define CORNU_GEOMETRY           \
+  .Attr<Numbers>("strides")      \
+      .Attr<Numbers>("dilation") \
+      .Attr<Numbers>("low")      \
+      .Attr<Numbers>("high")     \
+      .Attr<int64_t>("groups")   \
       .Attr<bool>("direct")
 
 CORNU_HANDLER(cornu_conv, ConvForward,
-              ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
-                  CORNU_GEOMETRY);
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Ret<ffi::AnyBuffer>() CORNU_GEOMETRY);
 CORNU_HANDLER(cornu_conv_fused, ConvFused,
               ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
                   .Arg<ffi::AnyBuffer>()
                   .Arg<ffi::AnyBuffer>()
                   .Arg<ffi::AnyBuffer>()
                   .Ret<ffi::AnyBuffer>()
                   .Attr<bool>("relu") CORNU_GEOMETRY);
 CORNU_HANDLER(cornu_conv_data, ConvData,
-              ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
-                  CORNU_GEOMETRY);
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Ret<ffi::AnyBuffer>() CORNU_GEOMETRY);
 CORNU_HANDLER(cornu_conv_weights, ConvWeights,
-              ffi::Ffi::Bind().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>()
-                  CORNU_GEOMETRY);
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Arg<ffi::AnyBuffer>()
+                  .Ret<ffi::AnyBuffer>() CORNU_GEOMETRY);
 
 }  // namespace
 }  // namespace cornu
 
-// How a convolution would be computed: "winograd", what oneDNN has ("brgconv:avx512_core", say), or
-// "" where it has nothing.
+// How a convolution would be computed: "winograd", "few", what oneDNN has ("brgconv:avx512_core",
+// say), or "" where it has nothing.
 // `numbers`: rank, groups, 0 for float32 or 1 for bfloat16, then the shapes of x, w and y,
 // strides, dilation, padding before and behind. `way`: 0 forward, 1 data, 2 weights.
 CORNU_EXPORT const char* cornu_conv_by(int way, const int64_t* numbers) {
@@ -391,10 +535,12 @@ CORNU_EXPORT const char* cornu_conv_by(int way, const int64_t* numbers) {
     const Numbers strides = take(rank), dilation = take(rank), low = take(rank), high = take(rank);
     const auto type = numbers[2] ? ffi::BF16 : ffi::F32;
     const Geometry g = geometry(x, w, y, strides, dilation, low, high, numbers[1], type, false);
-    name = tiled(g)   ? "winograd"
-           : way == 0 ? forward_of(g, false).impl_info_str()
-           : way == 1 ? data_of(g).impl_info_str()
-                      : weights_of(g).impl_info_str();
+    name = tiled(g)                            ? "winograd"
+           : is_ours(static_cast<Way>(way), g) ? "few"
+           : way == 2 && from_few(g)           ? weights_of(exchanged(g)).impl_info_str()
+           : way == 0                          ? forward_of(g, false).impl_info_str()
+           : way == 1                          ? data_of(g).impl_info_str()
+                                               : weights_of(g).impl_info_str();
   } catch (const std::exception&) {
     name = "";
   }

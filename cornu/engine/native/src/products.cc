@@ -3,17 +3,16 @@
 // Blocks as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008: the
 // team packs a block of the right side together, each thread packs rows of the left one for itself
 // and multiplies them with all of that block.
+#include "products.h"
+
 #include <atomic>
 
-#include "amx.h"
 #include "common.h"
 
 namespace cornu {
 namespace {
 
 using amx::Half;
-
-constexpr int64_t PAIR = 2 * amx::SIDE;  // rows and columns that are multiplied at a time
 
 // Sides of the blocks that are packed.
 struct Blocks {
@@ -23,15 +22,6 @@ struct Blocks {
 constexpr double TIMES_FASTER = 16;  // than what `run` means by a multiplication
 
 enum Slot { kLeft, kRight };
-
-template <class Number>
-struct Product {
-  amx::FactorOf<Number> left, right;
-  int64_t rows, columns, depth;
-  Number* result;
-};
-
-int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 Blocks blocks_of(const Product<float>& p) { return {128, std::min<int64_t>(p.depth, 512), 1024}; }
 
@@ -66,13 +56,13 @@ bool multiplied(const Product<Number>& p, const Half* right, Range down, Range a
     const Half* panels = right + (column - across.begin) / amx::SIDE * panel;
     for (int64_t row = down.begin; row < down.end; row += PAIR) {
       const Half* lines = left + (row - down.begin) / amx::SIDE * panel;
-      const amx::BlockOf<Number> c{p.result + row * p.columns + column, p.columns};
+      const amx::BlockOf<Number> c{p.result.start + row * p.result.row + column, p.result.row};
       const int64_t high = std::min(PAIR, down.end - row),
                     wide = std::min(PAIR, across.end - column);
       if constexpr (amx::PARTS<Number> == 1)
         amx::multiply(lines, panels, deep.size(), c, high, wide);
       else
-        amx::multiply(lines, panels, deep.size(), c, high, wide, deep.begin > 0);
+        amx::multiply(lines, panels, deep.size(), c, high, wide, p.more || deep.begin > 0);
     }
   }
   return finite;
@@ -81,7 +71,7 @@ bool multiplied(const Product<Number>& p, const Half* right, Range down, Range a
 // Blocks of the result one after the other; all threads pack the right side of each, and then
 // multiply. False where a number has no parts.
 template <class Number>
-bool compute(const Product<Number>& p) {
+bool computed(const Product<Number>& p) {
   const Blocks most = blocks_of(p);
   const int64_t rows = std::clamp(up(p.rows / (4 * threads()), PAIR), PAIR, most.rows);
   Half* packed = room<Number>(kRight, std::min(p.columns, most.columns), most.depth);
@@ -111,20 +101,9 @@ bool apart(int64_t count, Make&& product) {
   parallel(count, [&](int64_t begin, int64_t end) {
     const Helpers nobody(nullptr);
     for (int64_t i = begin; i < end; ++i)
-      if (!compute<Number>(product(i))) finite = false;
+      if (!computed(product(i))) finite = false;
   });
   return finite;
-}
-
-// The usual way, for numbers that have no parts.
-void plainly(const Product<float>& p) {
-  const auto letter = [](bool turned) { return turned ? 'T' : 'N'; };
-  const bool left_turned = p.left.step != 1, right_turned = p.right.line != 1;
-  const auto status =
-      dnnl_sgemm(letter(left_turned), letter(right_turned), p.rows, p.columns, p.depth, 1,
-                 p.left.start, left_turned ? p.left.step : p.left.line, p.right.start,
-                 right_turned ? p.right.line : p.right.step, 0, p.result, p.columns);
-  dnnl::error::wrap_c_api(status, "a product of matrices");
 }
 
 void plainly(const Product<Half>&) {}  // which are always parts of themselves
@@ -138,8 +117,8 @@ Sizes last_of(const ffi::AnyBuffer& x) {
 }
 
 template <class Number>
-ffi::Error computed(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ffi::AnyBuffer& b,
-                    ffi::AnyBuffer& c, bool a_turned, bool b_turned) {
+ffi::Error all_products(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ffi::AnyBuffer& b,
+                        ffi::AnyBuffer& c, bool a_turned, bool b_turned) {
   const Sizes left = last_of(a), right = last_of(b);
   const int64_t rows = a_turned ? left.second : left.first;
   const int64_t depth = a_turned ? left.first : left.second;
@@ -152,10 +131,10 @@ ffi::Error computed(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ffi::A
     using Factor = amx::FactorOf<Number>;
     const Factor by_rows = a_turned ? Factor{x, 1, rows} : Factor{x, depth, 1};
     const Factor by_columns = b_turned ? Factor{y, depth, 1} : Factor{y, 1, columns};
-    return Product<Number>{by_rows, by_columns, rows, columns, depth, z};
+    return Product<Number>{by_rows, by_columns, rows, columns, depth, {z, columns}};
   };
   return run(double(count) * rows * columns * depth / TIMES_FASTER, pool, [&] {
-    const bool finite = count == 1 ? compute(product(0)) : apart<Number>(count, product);
+    const bool finite = count == 1 ? computed(product(0)) : apart<Number>(count, product);
     for (int64_t i = 0; !finite && i < count; ++i) plainly(product(i));
   });
 }
@@ -163,7 +142,7 @@ ffi::Error computed(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ffi::A
 // a (..., rows, depth) or, turned, (..., depth, rows); b (..., depth, columns) or turned.
 ffi::Error Multiply(ffi::ThreadPool pool, ffi::AnyBuffer a, ffi::AnyBuffer b,
                     ffi::Result<ffi::AnyBuffer> c, bool a_turned, bool b_turned) {
-  const auto f = a.element_type() == ffi::F32 ? computed<float> : computed<Half>;
+  const auto f = a.element_type() == ffi::F32 ? all_products<float> : all_products<Half>;
   return f(pool, a, b, *c, a_turned, b_turned);
 }
 
@@ -177,6 +156,21 @@ CORNU_HANDLER(cornu_product, Multiply,
                   .Attr<bool>("b_turned"));
 
 }  // namespace
+
+bool compute(const Product<float>& p) { return computed(p); }
+
+void plainly(const Product<float>& p) {
+  const bool left_turned = p.left.step != 1, right_turned = p.right.line != 1;
+  const auto letter = [](bool turned) { return turned ? 'T' : 'N'; };
+  // a side of one number has no distance to the next
+  const int64_t left = left_turned ? p.left.step : std::max(p.left.line, p.depth);
+  const int64_t right = right_turned ? p.right.line : std::max(p.right.step, p.columns);
+  const auto status = dnnl_sgemm(letter(left_turned), letter(right_turned), p.rows, p.columns,
+                                 p.depth, 1, p.left.start, left, p.right.start, right,
+                                 p.more ? 1 : 0, p.result.start, p.result.row);
+  dnnl::error::wrap_c_api(status, "a product of matrices");
+}
+
 }  // namespace cornu
 
 // Whether products can be computed here.

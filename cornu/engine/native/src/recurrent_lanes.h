@@ -109,7 +109,7 @@ const Tile tiles[4][ROWS] = {TILES(1), TILES(2), TILES(3), TILES(4)};
 #undef TILES
 
 // Rows begin..end-1 of each product. A block of b stays in the first cache meanwhile.
-ISA static void product(const Product& p, int64_t begin, int64_t end) {
+ISA static void product(const VectorProduct& p, int64_t begin, int64_t end) {
   for (int64_t column = 0; column < p.columns; column += 4 * LANES) {
     const int64_t left = p.columns - column;
     const int64_t vectors = left >= 4 * LANES ? 4 : (left + LANES - 1) / LANES;

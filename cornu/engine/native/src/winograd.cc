@@ -149,8 +149,8 @@ void data(const Shape& s, const float* dy, const float* w, float* dx) {
           turned[i * size + f * s.channels + c] = from[c * s.filters + f];
     }
   });
-  const Shape back{s.batch,  s.out_height, s.out_width, s.filters,    s.height,
-                   s.width,  s.channels,   2 - s.low_y, 2 - s.low_x};
+  const Shape back{s.batch, s.out_height, s.out_width, s.filters,  s.height,
+                   s.width, s.channels,   2 - s.low_y, 2 - s.low_x};
   forward(back, dy, turned, nullptr, false, dx);
 }
 
