@@ -125,7 +125,10 @@ def scores(
         query = query * engine.cast(scale, dtype)
     if heads == shared:
         query, key = np.swapaxes(query, 1, 2), np.swapaxes(key, 1, 2)  # see `mix`
-        logits = np.einsum("bnth,bnsh->bnts", query, key, preferred_element_type=dtype)
+        if first:
+            logits = engine.matmul(query, key, b_turned=True)
+        else:
+            logits = np.einsum("bnth,bnsh->bnts", query, key, preferred_element_type=dtype)
     else:
         grouped = np.reshape(query, (batch, time, shared, heads // shared, depth))
         logits = np.einsum("btngh,bsnh->bngts", grouped, key, preferred_element_type=dtype)
@@ -156,7 +159,10 @@ def mix(weights: Any, value: Any, wide: bool = False) -> Any:
         # Heads first for all of it: XLA's CPU then copies each array once, forward and back, where
         # an equation with heads in the middle makes it turn some of them twice.
         value = np.swapaxes(value, 1, 2)
-        mixed = np.einsum("bnts,bnsh->bnth", weights, value, preferred_element_type=dtype)
+        if weights.dtype == value.dtype == dtype:
+            mixed = engine.matmul(weights, value)
+        else:
+            mixed = np.einsum("bnts,bnsh->bnth", weights, value, preferred_element_type=dtype)
         return np.swapaxes(mixed, 1, 2)
     grouped = np.reshape(weights, (batch, shared, heads // shared, time, size))
     mixed = np.einsum("bngts,bsnh->btngh", grouped, value, preferred_element_type=dtype)
