@@ -190,6 +190,10 @@ class Engine(Protocol):
         """ "max", "min" or "prod" of rows that share a segment number: `(count, ...)`."""
         ...
 
+    def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
+        """Slices at `indices` along an axis; NaN for an index out of range."""
+        ...
+
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
         """The k largest along the last axis, and where they were."""
         ...

@@ -21,7 +21,7 @@ from cornu.engine import Spec, jax_normalization, memory, native
 from cornu.engine import jax_windows as windows
 from cornu.engine.compiled import swept
 from cornu.engine.native import attention as native_attention
-from cornu.engine.native import products, rowwise
+from cornu.engine.native import lookup, products, rowwise
 from cornu.engine.native import recurrent as native_recurrent
 from cornu.engine.native import update as native_update
 
@@ -313,6 +313,7 @@ def segment_reduce(x: Any, segments: Any, count: int, mode: str) -> Any:
 
 
 top_k = lax.top_k
+take = lookup.take
 
 # ---------------------------------------------------------------- networks
 

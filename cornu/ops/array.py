@@ -482,7 +482,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
     An index out of range gives NaN, or the least number of a whole-number dtype.
     """
-    return engine.np.take(as_array(x), as_array(indices), axis)
+    return engine.take(as_array(x), as_array(indices), axis)
 
 
 @op

@@ -168,6 +168,8 @@ ROWS = (
     Row("segment_reduce", (apart(5, 2), _IDS, 3, "max"), _segment_reduce, (0,)),
     Row("segment_reduce", (apart(5, 2), _IDS, 3, "min"), _segment_reduce, (0,)),
     Row("segment_reduce", (some(5, 2), _IDS, 3, "prod"), _segment_reduce),
+    Row("take", (some(5, 2), np.array([[0, -1], [3, 0]]), 0), np.take, (0,)),
+    Row("take", (some(5, 2), np.array([7, 2])), np.take),
     Row("top_k", (apart(3, 6), 2), _top_k, (0,)),
     Row("stop_gradient", (some(3),), lambda x: x),
 )

@@ -71,24 +71,27 @@ bool multiplied(const Product<Number>& p, const Half* right, Range down, Range a
 // Blocks of the result one after the other; all threads pack the right side of each, and then
 // multiply. False where a number has no parts.
 template <class Number>
-bool computed(const Product<Number>& p) {
-  const Blocks most = blocks_of(p);
-  const int64_t rows = std::clamp(up(p.rows / (4 * threads()), PAIR), PAIR, most.rows);
-  Half* packed = room<Number>(kRight, std::min(p.columns, most.columns), most.depth);
+bool computed(const Alike<Number>& all) {
+  const Product<Number>& first = all.front();
+  const Blocks most = blocks_of(first);
+  Half* packed = room<Number>(kRight, std::min(first.columns, most.columns), most.depth);
   std::atomic<bool> finite{true};
-  for (int64_t column = 0; column < p.columns; column += most.columns) {
-    const Range across{column, std::min(p.columns, column + most.columns)};
-    for (int64_t k = 0; k < p.depth; k += most.depth) {
-      const Range deep{k, std::min(p.depth, k + most.depth)};
+  for (int64_t column = 0; column < first.columns; column += most.columns) {
+    const Range across{column, std::min(first.columns, column + most.columns)};
+    for (int64_t k = 0; k < first.depth; k += most.depth) {
+      const Range deep{k, std::min(first.depth, k + most.depth)};
       in_pieces(across.size(), 2 * PAIR, [&](int64_t begin, int64_t end) {
         Half* to = packed + begin / amx::SIDE * amx::panel_of<Number>(deep.size());
-        const auto lines = p.right.at(column + begin, k);
+        const auto lines = first.right.at(column + begin, k);
         if (!amx::pack(amx::Which::right, lines, end - begin, deep.size(), to)) finite = false;
       });
-      in_pieces(p.rows, rows, [&](int64_t begin, int64_t end) {
-        const amx::Tiles tiles;
-        if (!multiplied(p, packed, {begin, end}, across, deep)) finite = false;
-      });
+      for (const Product<Number>& p : all) {
+        const int64_t rows = std::clamp(up(p.rows / (4 * threads()), PAIR), PAIR, most.rows);
+        in_pieces(p.rows, rows, [&](int64_t begin, int64_t end) {
+          const amx::Tiles tiles;
+          if (!multiplied(p, packed, {begin, end}, across, deep)) finite = false;
+        });
+      }
     }
   }
   return finite;
@@ -101,7 +104,7 @@ bool apart(int64_t count, Make&& product) {
   parallel(count, [&](int64_t begin, int64_t end) {
     const Helpers nobody(nullptr);
     for (int64_t i = begin; i < end; ++i)
-      if (!computed(product(i))) finite = false;
+      if (!computed<Number>({product(i)})) finite = false;
   });
   return finite;
 }
@@ -134,7 +137,7 @@ ffi::Error all_products(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ff
     return Product<Number>{by_rows, by_columns, rows, columns, depth, {z, columns}};
   };
   return run(double(count) * rows * columns * depth / TIMES_FASTER, pool, [&] {
-    const bool finite = count == 1 ? computed(product(0)) : apart<Number>(count, product);
+    const bool finite = count == 1 ? computed<Number>({product(0)}) : apart<Number>(count, product);
     for (int64_t i = 0; !finite && i < count; ++i) plainly(product(i));
   });
 }
@@ -157,7 +160,7 @@ CORNU_HANDLER(cornu_product, Multiply,
 
 }  // namespace
 
-bool compute(const Product<float>& p) { return computed(p); }
+bool compute(const Alike<float>& all) { return computed(all); }
 
 void plainly(const Product<float>& p) {
   const bool left_turned = p.left.step != 1, right_turned = p.right.line != 1;

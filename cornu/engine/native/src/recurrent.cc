@@ -21,8 +21,8 @@ using Floats = ffi::Buffer<ffi::F32>;
 using Flags = ffi::Buffer<ffi::PRED>;
 using Out = ffi::ResultBuffer<ffi::F32>;
 
-constexpr int64_t DEEP = 128;      // of a product at a time: 128 * 4 vectors of 16 are 32 KB
-constexpr int64_t AHEAD = 1 << 16;  // numbers that inputs give to the gates ahead of the steps
+constexpr int64_t DEEP = 128;        // of a product at a time: 128 * 4 vectors of 16 are 32 KB
+constexpr int64_t AHEAD = 1 << 16;   // numbers that inputs give to the gates ahead of the steps
 constexpr int GRU_PARTS[] = {2, 1};  // z and r, the candidate: products of their own
 
 // A matrix inside a larger one; `jump` numbers on lies the next of several.
@@ -127,8 +127,13 @@ class Packed {
     }
     for (int64_t i = 0; i < count; ++i, a.start += a.jump, out.start += out.jump)
       for (int64_t row = begin; row < end; row += PAIR)
-        by_tiles({{a.start + row * a.stride, a.stride, 1}, from_, std::min(PAIR, end - row),
-                  columns_, depth_, {out.start + row * out.stride, out.stride}, !fresh});
+        by_tiles({{a.start + row * a.stride, a.stride, 1},
+                  from_,
+                  std::min(PAIR, end - row),
+                  columns_,
+                  depth_,
+                  {out.start + row * out.stride, out.stride},
+                  !fresh});
   }
 
  private:
@@ -211,8 +216,7 @@ bool on_tiles(const Sizes& s) {
   const int64_t used = share * (s.features + s.units);
   const int64_t computed =
       up(share, amx::SIDE) * (up(s.features, amx::DEPTH) + up(s.units, amx::DEPTH));
-  return (share >= PAIR || 6 * most * s.width() <= CACHED) && 2 * used >= computed &&
-         amx::usable();
+  return (share >= PAIR || 6 * most * s.width() <= CACHED) && 2 * used >= computed && amx::usable();
 }
 
 template <class F>
@@ -220,9 +224,7 @@ ffi::Error run(const Sizes& s, double work, ffi::ThreadPool& pool, F&& f) {
   return s.tiles ? cornu::run(work, pool, f) : cornu::run(work, f);
 }
 
-float* or_null(const Floats& x) {
-  return x.element_count() ? x.typed_data() : nullptr;
-}
+float* or_null(const Floats& x) { return x.element_count() ? x.typed_data() : nullptr; }
 
 const uint8_t* or_null(const Flags& x) {
   return x.element_count() ? reinterpret_cast<const uint8_t*>(x.typed_data()) : nullptr;
@@ -336,25 +338,28 @@ std::vector<Packed> packed(const Sizes& s, const float* recurrent, bool transpos
     column += wide;
   };
   if (s.gates == 4) add(4);
-  if (s.gates == 3) for (int part : GRU_PARTS) add(part);
+  if (s.gates == 3)
+    for (int part : GRU_PARTS) add(part);
   return parts;
 }
 
-ffi::Error Recurrent(ffi::ThreadPool pool, Floats x, Floats kernel,
-                     Floats recurrent, Floats bias,
-                     Floats h, Floats c, Flags mask,
-                     Out hs, Out last_h,
-                     Out last_c, Out gates,
-                     Out cs, Out heard,
-                     int64_t count, bool reverse, bool after) {
+ffi::Error Recurrent(ffi::ThreadPool pool, Floats x, Floats kernel, Floats recurrent, Floats bias,
+                     Floats h, Floats c, Flags mask, Out hs, Out last_h, Out last_c, Out gates,
+                     Out cs, Out heard, int64_t count, bool reverse, bool after) {
   const auto over = x.dimensions();
   Sizes s{over[0], over[1], over[2], h.dimensions()[1], count, reverse, after};
   s.tiles = on_tiles(s);
   const Weights w{kernel.typed_data(), recurrent.typed_data(), or_null(bias)};
   const bool keep = gates->element_count() > 0;
   return run(s, s.rows > 1 ? s.work() : 0, pool, [&] {  // one row is one thread's
-    Made made{or_null(*hs), last_h->typed_data(), last_c->typed_data(), or_null(*gates),
-              or_null(*cs), or_null(*heard),      nullptr,              keep};
+    Made made{or_null(*hs),
+              last_h->typed_data(),
+              last_c->typed_data(),
+              or_null(*gates),
+              or_null(*cs),
+              or_null(*heard),
+              nullptr,
+              keep};
     const int64_t ahead = AHEAD / (part_of(s.rows) * s.width());
     made.ahead = std::max<int64_t>(1, std::min(s.time, ahead));
     Memory spare;  // for what is not kept
@@ -423,61 +428,75 @@ Product<float> turned_product(const float* a, int64_t rows, const float* b, int6
   return {{a, 1, rows}, {b, 1, b_row}, rows, columns, depth, result};
 }
 
-// States before each step, transposed, times slopes: columns from..from+n-1 of the gradient.
-void by_states(const Sizes& s, const Seen& seen, const float* slopes, int64_t stride, int64_t n,
-               const amx::Block& out, std::vector<Product<float>>& products) {
-  const int64_t shift = s.reverse ? 0 : 1, after_first = (s.time - 1) * s.rows;
-  const float* before = seen.hs + (s.reverse ? s.state() : 0);
+// Products with the slopes of the first step, and those with the slopes of all others, which are
+// added to them.
+struct Groups {
+  Alike<float> first, others;
+};
+
+// Inputs or states before each step, transposed, times slopes, `stride` numbers a row: n columns of
+// a gradient. `at_first`: what is before the first step; `before`: what is before the other ones,
+// in the order in which they lie.
+void add(const Sizes& s, const float* at_first, const float* before, int64_t size,
+         const float* slopes, int64_t stride, int64_t n, const amx::Block& out, Groups* groups) {
   const float* first = slopes + s.place(0) * s.rows * stride;
-  products.push_back(turned_product(seen.h, s.units, first, stride, n, s.rows, out));
-  if (s.time > 1) {
-    const float* rest = slopes + shift * s.rows * stride;
-    products.push_back(turned_product(before, s.units, rest, stride, n, after_first, out));
-    products.back().more = true;
-  }
+  groups->first.push_back(turned_product(at_first, size, first, stride, n, s.rows, out));
+  if (s.time == 1) return;
+  const float* others = slopes + (s.reverse ? 0 : s.rows * stride);
+  const int64_t depth = (s.time - 1) * s.rows;
+  groups->others.push_back(turned_product(before, size, others, stride, n, depth, out));
+  groups->others.back().more = true;
 }
 
 // The products that make the gradients of both kernels, in their order.
-std::vector<Product<float>> by_weights(const Sizes& s, const Seen& seen, float* by_kernel,
-                                       float* by_recurrent) {
+std::vector<Alike<float>> by_weights(const Sizes& s, const Seen& seen, float* by_kernel,
+                                     float* by_recurrent) {
   const int64_t units = s.units, width = s.width(), all = s.time * s.rows;
   const amx::Block kernel{by_kernel, width}, recurrent{by_recurrent, width};
   const amx::Block candidate{by_recurrent + 2 * units, width};
-  std::vector<Product<float>> made{
-      turned_product(seen.x, s.features, seen.gates, width, width, all, kernel)};
+  const float* before = seen.hs + (s.reverse ? s.state() : 0);
+  const auto with_states = [&](const float* slopes, int64_t stride, int64_t n,
+                               const amx::Block& out, Groups* groups) {
+    add(s, seen.h, before, units, slopes, stride, n, out, groups);
+  };
+  Groups gates, heard;
   if (s.gates == 4) {
-    by_states(s, seen, seen.gates, width, width, recurrent, made);
-    return made;
+    const int64_t step = s.rows * s.features;
+    add(s, seen.x + s.place(0) * step, seen.x + (s.reverse ? 0 : step), s.features, seen.gates,
+        width, width, kernel, &gates);
+    with_states(seen.gates, width, width, recurrent, &gates);
+    return {gates.first, gates.others};
   }
-  by_states(s, seen, seen.gates, width, 2 * units, recurrent, made);
+  std::vector<Alike<float>> made{
+      {turned_product(seen.x, s.features, seen.gates, width, width, all, kernel)}};
+  with_states(seen.gates, width, 2 * units, recurrent, &gates);
+  made.insert(made.end(), {gates.first, gates.others});
   if (s.after) {
-    by_states(s, seen, seen.heard, units, units, candidate, made);
+    with_states(seen.heard, units, units, candidate, &heard);
+    made.insert(made.end(), {heard.first, heard.others});
   } else {
     const float* slopes = seen.gates + 2 * units;
-    made.push_back(turned_product(seen.heard, units, slopes, width, units, all, candidate));
+    made.push_back({turned_product(seen.heard, units, slopes, width, units, all, candidate)});
   }
   return made;
 }
 
-void compute_all(const Sizes& s, const std::vector<Product<float>>& products) {
+void compute_all(const Sizes& s, const std::vector<Alike<float>>& groups) {
   const auto one_by_one = [&] {
-    for (const auto& p : products) plainly(p);
+    for (const auto& group : groups)
+      for (const auto& p : group) plainly(p);
   };
   if (!s.tiles) return one_by_one();
   bool finite = true;
-  for (const auto& p : products) finite = finite && compute(p);
+  for (const auto& group : groups) finite = finite && (group.empty() || compute(group));
   if (!finite) on_team_thread(one_by_one);
 }
 
-ffi::Error RecurrentBack(
-    ffi::ThreadPool pool, Floats gates, Floats heard, Floats cs,
-    Floats hs, Floats x, Floats recurrent,
-    Floats h, Floats c, Flags mask,
-    Floats by_hs, Floats by_last_h, Floats by_last_c,
-    Out slopes, Out by_heard,
-    Out by_kernel, Out by_recurrent,
-    Out by_bias, Out by_h,
-    Out by_c, int64_t count, bool reverse, bool after) {
+ffi::Error RecurrentBack(ffi::ThreadPool pool, Floats gates, Floats heard, Floats cs, Floats hs,
+                         Floats x, Floats recurrent, Floats h, Floats c, Flags mask, Floats by_hs,
+                         Floats by_last_h, Floats by_last_c, Out slopes, Out by_heard,
+                         Out by_kernel, Out by_recurrent, Out by_bias, Out by_h, Out by_c,
+                         int64_t count, bool reverse, bool after) {
   const auto over = x.dimensions();
   Sizes s{over[0], over[1], over[2], h.dimensions()[1], count, reverse, after};
   s.tiles = on_tiles(s);
@@ -491,10 +510,10 @@ ffi::Error RecurrentBack(
     same(heard, by_heard->typed_data());
     same(by_last_h, by_h->typed_data());
     same(by_last_c, by_c->typed_data());
-    const Seen seen{x.typed_data(),       hs.typed_data(),      h.typed_data(), c.typed_data(),
-                    or_null(cs),          or_null(by_hs),       slopes->typed_data(),
-                    by_heard->typed_data(), or_null(mask),      by_h->typed_data(),
-                    by_c->typed_data()};
+    const Seen seen{
+        x.typed_data(), hs.typed_data(),    h.typed_data(),       c.typed_data(),
+        or_null(cs),    or_null(by_hs),     slopes->typed_data(), by_heard->typed_data(),
+        or_null(mask),  by_h->typed_data(), by_c->typed_data()};
     const std::vector<Packed> states = packed(s, recurrent.typed_data(), true);
     const Memory by_candidate = floats(s.state());
     const int64_t all = 4 * s.units;
