@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cornu.engine import sampling
+from cornu.engine.sampling import available as has_library
+from cornu.engine.sampling import library
 
 BLOCK, WIDEST = 32, 4096  # as chain.cc says
 FLOAT = np.dtype("float32")
@@ -71,10 +72,10 @@ class _Chain(ctypes.Structure):
 @functools.cache
 def _function() -> Any:
     """The library's function, or None. It keeps Python's lock: to give it away takes longer."""
-    if not sampling.available():
+    if not has_library():
         return None
     try:
-        function = ctypes.PyDLL(str(sampling.library())).cornu_chain
+        function = ctypes.PyDLL(str(library())).cornu_chain
     except (OSError, AttributeError):  # a library of another version; the engine computes the same
         return None
     function.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64)

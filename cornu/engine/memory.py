@@ -19,9 +19,8 @@ from cornu.engine import native
 MALLOC = ("GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # `mallopt`'s names for them
 
-TRACED = "/jax/core/compile/jaxpr_trace_duration"
 LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
-NOTABLE = 0.02  # seconds of one of these that tell a step from a small function
+NOTABLE = 0.02  # seconds of it that tell a step from a small function
 COMPILED = "/jax/core/compile/backend_compile_duration"
 SECONDS = 0.1  # of compiling that leave enough to be worth a look
 LARGE = 6 * 2**20  # bytes of arrays at hand: steps over fewer need little memory themselves
@@ -65,8 +64,6 @@ def _heard(event: str, duration_secs: float, **_: Any) -> None:
     LLVM leaves 60 to 80 MB that steps do not come to use. Giving them back takes 15 to 35 CPU ms,
     so it is not done for small networks.
     """
-    if event == TRACED and duration_secs >= NOTABLE:
-        unmap_code()
     if event == LOWERED and duration_secs >= NOTABLE:
         _DONE.clear()
         watch = threading.Thread(target=_while_compiling, args=(unmap_code(),), daemon=True)

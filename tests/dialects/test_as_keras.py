@@ -377,6 +377,7 @@ def test_importing_it_loads_little(tmp_path):
         "cornu.dialects.modules",
         "cornu.dialects.paths",
         "cornu.errors",
+        "cornu.loading",
     ]
 
 

@@ -145,7 +145,7 @@ print(after_fit, len(left))
 @glibc
 def test_compiling_leaves_neither_code_nor_a_thread(tmp_path):
     after_fit, threads = _ran(SETTLED, tmp_path).split()
-    assert float(after_fit) < 70  # MB; 150 where nothing is given back
+    assert float(after_fit) < 100  # MB; 150 where nothing is given back
     assert threads == "0"
 
 

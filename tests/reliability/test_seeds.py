@@ -28,10 +28,17 @@ def printed(count: int, **said: str | None) -> str:
     return done.stdout.split()[-1]
 
 
-def test_a_fresh_process_of_more_devices():
-    """Another hash seed, one core, eight devices, a bar, a live callback: the same bits."""
-    said = {"CORES": "1", "VERBOSE": "1", "WATCHED": "1", "XLA_FLAGS": DEVICES.format(8)}
-    assert printed(SHORT, **said) == seeded.digest(SHORT)
+def test_a_fresh_process():
+    """Another hash seed, one core, a bar, a live callback: the same bits."""
+    assert printed(SHORT, CORES="1", VERBOSE="1", WATCHED="1") == seeded.digest(SHORT)
+
+
+def test_eight_devices():
+    """The same bits where one device does not compute by kernels that are only for one."""
+    one, eight = (
+        printed(SHORT, CORNU_NATIVE="0", XLA_FLAGS=DEVICES.format(count)) for count in (1, 8)
+    )
+    assert eight == one
 
 
 FRESH = [
@@ -59,11 +66,15 @@ CONVOLVED = ("convolutions", "separable", "one_axis")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_one_two_four_and_eight_devices():
-    """The same bits, but for convolutions, whose losses stay within 1e-5 for 108 steps."""
-    one, *more = [
-        json.loads(printed(FULL, TELLS="1", XLA_FLAGS=DEVICES.format(count)))
-        for count in (1, 2, 4, 8)
+    """The same bits, but for convolutions, whose losses stay within 1e-5 for 108 steps, as do those
+    of the kernels that one device computes by.
+    """
+    by_kernels, one, *more = [
+        json.loads(printed(FULL, TELLS="1", XLA_FLAGS=DEVICES.format(count), CORNU_NATIVE=native))
+        for count, native in ((1, "1"), (1, "0"), (2, "0"), (4, "0"), (8, "0"))
     ]
+    for name, (_, losses) in by_kernels.items():
+        assert np.allclose(losses, one[name][1], rtol=1e-5, atol=0), name
     for found in more:
         for name, (digest, losses) in found.items():
             assert name in CONVOLVED or digest == one[name][0], name
