@@ -118,7 +118,8 @@ class Chain:
         self._layers = (_Layer * len(links))(*map(_layer, links, self._views))
         layers = ctypes.addressof(self._layers)
         self._chain = _Chain(layers, results.ctypes.data, len(links))
-        self._at = ctypes.addressof(self._chain)
+        self._at = ctypes.c_void_p(ctypes.addressof(self._chain))  # made once: that takes 0.1 us
+        self._counts = list(map(ctypes.c_int64, range(rows + 1)))
         self.learn(links)
 
     def learn(self, links: Sequence[Link]) -> None:
@@ -141,7 +142,7 @@ class Chain:
         if len(given) != rows * self._row:
             raise ValueError(f"{rows} rows of {self._row} bytes; x is {x.dtype} of {x.shape}")
         with self._lock:
-            self._run(self._at, given, rows)
+            self._run(self._at, given, self._counts[rows])
             return results.copy()
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as np
 from jax import lax
 
-from cornu.engine.native import convolution, fused, pooling
+from cornu.engine.native import convolution, fused, pooling, products
 
 
 def _pairs(padding: Any, space: Sequence[int], windows: Sequence[int], steps: Sequence[int]) -> Any:
@@ -37,6 +37,8 @@ def conv(
     windows = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape, strict=False)]
     pairs = _pairs(padding, x.shape[1:-1], windows, strides)
     how = convolution.How(tuple(strides), pairs, tuple(dilation), groups)
+    if _is_large_product(x, kernel, how):
+        return _finished(_product(x, kernel, how), bias, relu)
     if convolution.takes(x, kernel, how):
         if bias is not None and fused.takes(x, kernel, bias):
             return fused.fused(x, kernel, np.asarray(bias), how, relu)
@@ -66,10 +68,23 @@ def _mixes_channels_only(kernel: Any, how: convolution.How) -> bool:
     return one and how.groups == 1 and jax.default_backend() == "cpu"
 
 
+def _is_large_product(x: Any, kernel: Any, how: convolution.How) -> bool:
+    """Whether it is a product for AMX's tiles, which are faster than oneDNN's convolution.
+
+    Least wall ms of 30 on 2 cores, product / oneDNN, of (8, 28, 28, 128) to 512 channels: forward
+    1.68 / 2.65, data 1.92 / 2.53, weights 3.42 / 2.94.
+    """
+    if not _mixes_channels_only(kernel, how) or max(how.strides) > 1 or x.dtype != kernel.dtype:
+        return False
+    rows = jax.ShapeDtypeStruct((math.prod(x.shape[:-1]), x.shape[-1]), x.dtype)
+    channels, filters = kernel.shape[-2:]
+    return products.takes(rows, jax.ShapeDtypeStruct((channels, filters), kernel.dtype))
+
+
 def _product(x: Any, kernel: Any, how: convolution.How) -> Any:
     if max(how.strides) > 1:
         x = lax.slice(x, (0,) * x.ndim, x.shape, (1, *how.strides, 1))
-    return np.matmul(x, kernel.reshape(kernel.shape[-2:]))
+    return products.matmul(x, kernel.reshape(kernel.shape[-2:]))
 
 
 def conv_transpose(
