@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -47,6 +47,9 @@ class Variable(Operators):
         UsageError: when a shape is not fully known.
     """
 
+    made: ClassVar[int] = 0
+    """How many there have been: who remembers what a model has looks again when there are more."""
+
     def __init__(
         self,
         value: Any,
@@ -56,6 +59,7 @@ class Variable(Operators):
         name: str | None = None,
         path: str | None = None,
     ):
+        Variable.made += 1
         self.name = name or "variable"
         self.path = path or self.name
         self.trainable = trainable

@@ -12,6 +12,7 @@ from cornu.callbacks import CallbackList, History, ProgbarLogger
 from cornu.callbacks.backup import BackupAndRestore
 from cornu.callbacks.progress import Bar
 from cornu.errors import UsageError, shown
+from cornu.state import Variable
 from cornu.training import checks, sources, tries
 from cornu.training.data import Arrays, Part, Stream
 from cornu.training.guard import Guard, policy
@@ -305,8 +306,10 @@ def predict_on_batch(model: Any, x: Any) -> Any:
 def predictor_for(model: Any) -> Predictor:
     """The model's compiled forward pass, made anew when its Variables have changed."""
     found = model._kept.get("predictor")
+    made = Variable.made
     if found is None or found.own != model.variables:
         found = model._kept["predictor"] = Predictor(model, eager=model.run_eagerly)
+    found.made = made
     return found
 
 

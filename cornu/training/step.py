@@ -445,6 +445,7 @@ class Predictor:
     def __init__(self, model: Any, eager: bool = False):
         self.model = model
         self.own: list[Variable] = model.variables
+        self.made = Variable.made  # when that was known to be all of them
         self.cells = self.own
         self.strangers: dict[Variable, None] = {}  # read by a function of the user's
         self.draws = False
@@ -511,6 +512,8 @@ class Predictor:
         `limit` is the most rows; without it only batches that need not be filled up are taken.
         """
         if type(x) is not np.ndarray or (x.shape[1:], x.dtype) not in self.checked:
+            return None
+        if self.made != Variable.made:
             return None
         rows = len(x)
         if not rows or (limit is not None and not (type(limit) is int and rows <= limit)):

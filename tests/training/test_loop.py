@@ -232,6 +232,19 @@ def test_predict_any_number_of_rows(rows, batch):
     assert np.allclose(model.predict(X[:rows], verbose=0), X[:rows] @ START[0], rtol=1e-5)
 
 
+def test_predict_sees_weights_that_came_since():
+    """A layer that got adapters after a call computes with them, compiled again or not."""
+    model = Sequential([Input((3,)), layers.EinsumDense("bi,ij->bj", 4)])
+    for _ in range(3):
+        before = model.predict(X[:2], verbose=0)
+    (layer,) = model.layers
+    layer.enable_lora(2)
+    a = np.asarray(layer.lora_kernel_a)
+    layer.lora_kernel_b.assign(np.ones((2, 4)))
+    found = model.predict(X[:2], verbose=0)
+    np.testing.assert_allclose(found - before, X[:2] @ a @ np.ones((2, 4)), atol=1e-5)
+
+
 def test_predict_no_rows_of_several_outputs():
     found = two(loss="mse").predict(X[:0], verbose=0)
     assert [f.shape for f in found] == [(0, 1), (0, 2)]
