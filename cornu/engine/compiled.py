@@ -1,4 +1,5 @@
-"""Compiled programs on disk: what a full disk or a kill has left of one is removed.
+"""Compiled programs on disk: what a full disk or a kill has left of one is removed, and what is
+too much.
 
 JAX writes them in place and never replaces one. A half of one would be compiled anew, with a
 warning, by every process to come.
@@ -18,6 +19,9 @@ DAY = 86_400 * 10**9  # nanoseconds
 MOST = 64
 """Programs that are read through, the latest ones; of others the size is looked at."""
 
+ROOM = 2 * 2**30
+"""Bytes of all of them. Where there are more, those that were not read for longest go."""
+
 
 def swept(folder: Path) -> None:
     """Have `sweep` look through the folder when this process ends."""
@@ -25,7 +29,8 @@ def swept(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove damaged programs among those written since the last time. Never raises OSError.
+    """Remove what is damaged of the programs written since the last time, and what is too much of
+    all. Never raises OSError.
 
     Where nothing was written since then, that is seen from the folder and costs 20 microseconds.
     """
@@ -41,8 +46,24 @@ def sweep(folder: Path) -> None:
         for place, (_, size, path) in enumerate(reversed(written)):
             if not size or (place < MOST and _is_damaged(path)):
                 os.unlink(path)
+        for path in _too_many(found):
+            Path(path).unlink(missing_ok=True)
         stamp.touch(mode=0o600)
         os.utime(stamp)
+
+
+def _too_many(found: list[tuple[os.stat_result, str]]) -> list[str]:
+    """The programs unread for longest, until a quarter of the room is free again."""
+    excess = sum(stat.st_size for stat, _ in found) - ROOM
+    gone: list[str] = []
+    if excess > 0:
+        excess += ROOM // 4
+        for stat, path in sorted(found, key=lambda one: max(one[0].st_atime, one[0].st_mtime)):
+            if excess <= 0:
+                break
+            gone.append(path)
+            excess -= stat.st_size
+    return gone
 
 
 def _time(path: Path) -> int:

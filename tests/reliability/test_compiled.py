@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 
+from cornu.engine import compiled
 from cornu.engine.compiled import STAMP, sweep
 from reliability.runs import environment, run
 
@@ -44,6 +45,18 @@ def test_what_was_looked_at_is_not_looked_at_again(tmp_path):
     (tmp_path / "b-cache").write_bytes(b"")
     sweep(tmp_path)
     assert names(tmp_path) == []
+
+
+def test_what_is_unread_for_longest_goes_where_room_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "ROOM", 8 * len(WHOLE))
+    for place in range(10):
+        path = tmp_path / f"{place}-cache"
+        path.write_bytes(WHOLE)
+        read = 1_000_000 + (50 if place == 2 else place)  # 2 was made early and read late
+        os.utime(path, (read, 1_000_000 + place))
+    (tmp_path / "other").write_bytes(WHOLE)
+    sweep(tmp_path)
+    assert names(tmp_path) == ["2-cache", "5-cache", *(f"{i}-cache" for i in range(6, 10)), "other"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):
