@@ -130,6 +130,23 @@ def ancestors(outputs: Sequence[Tensor], known: Collection[int] = frozenset()) -
     return [found[number] for number in sorted(found)]
 
 
+def sources(tensor: Tensor) -> list[Tensor]:
+    """The Tensors that `tensor` is computed from and that are computed from none, each once."""
+    found: dict[int, Tensor] = {}
+    seen: set[int] = set()
+    waiting = [tensor]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        before = [] if one.node is None else one.node.inputs
+        waiting += reversed(before)
+        if not before:
+            found[id(one)] = one
+    return list(found.values())
+
+
 def _unfed(tensor: Tensor, reader: Node | None, known: Collection[int]) -> UsageError:
     by = f' (read by "{reader.name}")' if reader else ""
     name = tensor.node.name if tensor.node else tensor.name

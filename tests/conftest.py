@@ -18,6 +18,8 @@ import pytest  # noqa: E402
 
 from cornu import policy, settings  # noqa: E402
 
+pytest.register_assert_rewrite("contracts")  # so that what their checks compare is shown
+
 
 @pytest.fixture(autouse=True)
 def settings_stay():

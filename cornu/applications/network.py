@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from cornu import activations, layers, settings, state
 from cornu.errors import UsageError, UsageTypeError, listed, shown, warn
-from cornu.graph import Tensor
+from cornu.graph import Tensor, sources
 from cornu.models import Model
 from cornu.utils.downloads import cache_folder, get_file
 
@@ -75,7 +75,8 @@ class Asked:
             start = layers.Input(shape) if self.input_tensor is None else self._start()
             features = body(start)
             end = top(features) if self.include_top else self._pooled(features, named_pooling)
-            inputs = start if self.input_tensor is None else _sources(start)
+            begins = sources(start)
+            inputs = begins[0] if len(begins) == 1 else begins
             model = Model(inputs, end, **named(self.name))
         if file is not None:
             model.load_weights(file)
@@ -371,24 +372,6 @@ def fetched(file: Published) -> str:
             f"{cache_folder(None, SUBFOLDER)}; or begin with weights=None, or with a file of "
             f"yours, weights=PATH. Why it was not downloaded: {reason}",
         ) from error
-
-
-def _sources(tensor: Tensor) -> Tensor | list[Tensor]:
-    """The Inputs that a Tensor is computed from."""
-    found: dict[int, Tensor] = {}
-    seen: set[int] = set()
-    waiting = [tensor]
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        before = [] if one.node is None else one.node.inputs
-        waiting += reversed(before)
-        if not before:
-            found[id(one)] = one
-    sources = list(found.values())
-    return sources[0] if len(sources) == 1 else sources
 
 
 def network_error(message: str) -> UsageError:

@@ -8,12 +8,11 @@ them. The only change is the container: whole numbers in `digits.npz` beside thi
 6f801551877abf69fbf3711373bb642a18dc933430a3385cd6febc235225ea6f.
 """
 
-import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
 
+from cornu.datasets.shipped import pair_of
 from cornu.errors import UsageError, shown
 
 PATH = Path(__file__).with_name("digits.npz")
@@ -71,13 +70,4 @@ def _for_test(labels: Labels, share: float) -> np.ndarray:
 
 def _read() -> tuple[Images, Labels]:
     """The arrays of the file, in its own order, after a look at its checksum."""
-    data = PATH.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
-        raise UsageError(
-            "E-DATA-DAMAGED",
-            f"The data file {PATH} is damaged: its SHA-256 is {found}, expected {SHA256}. "
-            "Install Cornu again: pip install --force-reinstall --no-deps cornu.",
-        )
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return arrays["x"], arrays["y"]
+    return pair_of(PATH, SHA256, "x", "y")

@@ -19,14 +19,19 @@ SHA256 = "00f5400c538c09165cbc039b2c859bf6de139ab58708832da956dbc3d081fe39"
 def load(name: str, test_split: float, seed: int) -> tuple[Part, Part]:
     """One of the tables, in two parts. Raises UsageError, also where the file is damaged."""
     check_share(test_split)
-    data = PATH.read_bytes()
+    x, y = pair_of(PATH, SHA256, f"{name}_x", f"{name}_y")
+    return in_two(x, y, test_split, seed)
+
+
+def pair_of(path: Path, sha256: str, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays of a file that ships. Raises UsageError where its checksum is another."""
+    data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
+    if found != sha256:
         raise UsageError(
             "E-DATA-DAMAGED",
-            f"The data file {PATH} is damaged: its SHA-256 is {found}, expected {SHA256}. "
+            f"The data file {path} is damaged: its SHA-256 is {found}, expected {sha256}. "
             "Install Cornu again: pip install --force-reinstall --no-deps cornu.",
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        x, y = arrays[f"{name}_x"], arrays[f"{name}_y"]
-    return in_two(x, y, test_split, seed)
+        return arrays[x], arrays[y]

@@ -284,16 +284,17 @@ class Graph(Model):
         self, data: Mapping[str, Any], **options: Any
     ) -> Any:
         """One training step on a dict of arrays."""
-        told = self._weights(options)
-        found = METHODS["train_on_batch"](self, self._x(data), self._y(data), **told)
-        return found[:1] if _total_alone(found, options) else found
+        return self._on_batch("train_on_batch", data, options)
 
     def test_on_batch(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, data: Mapping[str, Any], **options: Any
     ) -> Any:
         """The loss of a dict of arrays."""
+        return self._on_batch("test_on_batch", data, options)
+
+    def _on_batch(self, method: str, data: Mapping[str, Any], options: dict[str, Any]) -> Any:
         told = self._weights(options)
-        found = METHODS["test_on_batch"](self, self._x(data), self._y(data), **told)
+        found = METHODS[method](self, self._x(data), self._y(data), **told)
         return found[:1] if _total_alone(found, options) else found
 
     def predict_on_batch(self, x: Mapping[str, Any]) -> Any:

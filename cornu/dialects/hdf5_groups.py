@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from cornu.dialects.io_utils import HDF5_OBJECT_HEADER_LIMIT
-from cornu.errors import UsageError
 from cornu.layers import Layer
 from cornu.saving.layered import named, ordered, place_layered
+from cornu.saving.legacy_writing import write_names
 from cornu.saving.older import Origin, rules
 from cornu.saving.weights import Stored, array_of
 
@@ -43,20 +42,7 @@ def save_attributes_to_hdf5_group(group: Any, name: str, data: Sequence[Any]) ->
 
     Raises UsageError for a single text that is too long.
     """
-    plain = np.array([t if isinstance(t, bytes) else str(t).encode() for t in data] or [b""])
-    plain = plain[: len(data)]
-    if plain.dtype.itemsize > HDF5_OBJECT_HEADER_LIMIT:
-        raise UsageError(
-            "E-SAVE",
-            f"an attribute of HDF5 holds {HDF5_OBJECT_HEADER_LIMIT} bytes; one of {name} has "
-            f"{plain.dtype.itemsize}.",
-        )
-    if plain.nbytes <= HDF5_OBJECT_HEADER_LIMIT:
-        group.attrs[name] = plain
-        return
-    most = HDF5_OBJECT_HEADER_LIMIT // plain.dtype.itemsize
-    for i, begin in enumerate(range(0, len(plain), most)):
-        group.attrs[f"{name}{i}"] = plain[begin : begin + most]
+    write_names(group, name, data)
 
 
 def _origin(group: Any) -> Origin:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cornu.errors import UsageError, shown
+from cornu.saving.legacy_writing import MOST_ATTRIBUTE
 
 __all__ = [
     "HDF5_OBJECT_HEADER_LIMIT",
@@ -19,7 +20,7 @@ __all__ = [
     "save_to_binary_h5py",
 ]
 
-HDF5_OBJECT_HEADER_LIMIT = 64512
+HDF5_OBJECT_HEADER_LIMIT = MOST_ATTRIBUTE
 """Bytes that an attribute of an HDF5 file can hold."""
 
 

@@ -13,6 +13,7 @@ from cornu.dialects.generic_utils import get_from_module
 from cornu.dialects.graph0 import Graph
 from cornu.dialects.np_utils import convert_kernel
 from cornu.errors import UsageError, UsageTypeError, shown
+from cornu.graph import sources
 from cornu.layers import Layer
 from cornu.models import Model, Sequential
 from cornu.saving import model_from_json
@@ -111,19 +112,7 @@ def get_source_inputs(
     tensor: Tensor, layer: Layer | None = None, node_index: int | None = None
 ) -> list[Tensor]:
     """The Inputs from which a Tensor is computed, each once."""
-    found: dict[int, Tensor] = {}
-    seen: set[int] = set()
-    waiting = [tensor]
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        inputs = [] if one.node is None else one.node.inputs
-        waiting += reversed(inputs)
-        if not inputs:
-            found[id(one)] = one
-    return list(found.values())
+    return sources(tensor)
 
 
 # ---------------------------------------------------------------- weights

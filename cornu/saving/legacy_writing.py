@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cornu import losses
+from cornu.errors import UsageError
 from cornu.registry import OLDER
 from cornu.saving.archive import COMPILED, Archive
 from cornu.saving.hdf5 import BFLOAT16
@@ -66,7 +67,7 @@ def _write_version(group: Any) -> None:
 
 
 def _write_layers(group: Any, layered: Layered) -> None:
-    _write_names(group, "layer_names", [name for name in layered if name != TOP])
+    write_names(group, "layer_names", [name for name in layered if name != TOP])
     _write_version(group)
     for name, values in sorted(layered.items()):
         _write_list(group.create_group(name), values)
@@ -77,13 +78,24 @@ def _write_list(
 ) -> None:
     """Write arrays; `listed` are the names in the group's list, where those are not all."""
     names = [name for name, _ in values] if listed is None else listed
-    _write_names(group, "weight_names", names)
+    write_names(group, "weight_names", names)
     wide = [(name, v.astype("float32") if str(v.dtype) == BFLOAT16 else v) for name, v in values]
     write_arrays(group, wide, checked=True)
 
 
-def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
-    plain = np.array([name.encode() for name in names])
+def write_names(group: Any, attribute: str, names: Sequence[str | bytes]) -> None:
+    """Write texts as an attribute, or as several where one cannot hold them.
+
+    Raises UsageError for a single text that is too long.
+    """
+    plain = np.array([n if isinstance(n, bytes) else str(n).encode() for n in names] or [b""])
+    plain = plain[: len(names)]
+    if plain.dtype.itemsize > MOST_ATTRIBUTE:
+        raise UsageError(
+            "E-SAVE",
+            f"an attribute of HDF5 holds {MOST_ATTRIBUTE} bytes; one of {attribute} has "
+            f"{plain.dtype.itemsize}. Give it a shorter name.",
+        )
     if plain.nbytes <= MOST_ATTRIBUTE:
         group.attrs[attribute] = plain
         return

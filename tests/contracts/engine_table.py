@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contracts.checks import convolve, pooled, spread
+from contracts.draws import apart, some
 
 
 class Row(NamedTuple):
@@ -23,19 +24,6 @@ class Row(NamedTuple):
         for x in self.args:
             words.append("x".join(map(str, x.shape)) if isinstance(x, np.ndarray) else repr(x))
         return "-".join(words).replace(" ", "")
-
-
-_random = np.random.default_rng(7)
-
-
-def some(*shape: int) -> np.ndarray:
-    """Normal draws in float32."""
-    return _random.normal(size=shape).astype("float32")
-
-
-def apart(*shape: int) -> np.ndarray:
-    """Numbers at least 0.1 from each other, so that a maximum stays where it is."""
-    return (_random.permutation(math.prod(shape)).reshape(shape) / 10).astype("float32")
 
 
 def _slice(x: np.ndarray, starts: tuple, sizes: tuple) -> np.ndarray:

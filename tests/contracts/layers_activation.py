@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 from contracts.layers_row import Row, long_time, rows
 
 shared = {"shared_axes": (1,)}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 from contracts.layers_row import FIRST, Row, long_time, rows, wide_space
 from contracts.ops_pooling import average, largest
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from contracts.attention_reference import bahdanau, luong
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_row import Row, ids, long_time, rows
 
 BOTH: dict[str, Any] = {

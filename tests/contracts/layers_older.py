@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from contracts.checks import margins
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_row import FIRST, LAST, Row, long_time, rows
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_row import FIRST, Anew, Row, long_time, rows
 from contracts.recurrent_reference import conv_lstm, gru, gru_step, lstm, simple_rnn
 from contracts.recurrent_reference import layer as over

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_row import FIRST, Row, long_time, rows
 
 SOUND = some(2, 40, 2)

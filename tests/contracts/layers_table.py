@@ -7,7 +7,7 @@ import importlib
 
 import numpy as np
 
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 from contracts.layers_reference import (
     batch_norm,
     batch_norm_training,

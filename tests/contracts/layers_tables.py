@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_row import Row, long_time, rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from contracts.checks import convolve, margins, pooled, spread
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 from contracts.ops_table import Reference, between, ints, one_hot, plain, unary
 
 # ---------------------------------------------------------------- references

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from contracts.attention_reference import attend
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.ops_table import Row
 
 NAME = "dot_product_attention"

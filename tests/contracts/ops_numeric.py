@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 from contracts.ops_table import Row, between, ints, plain, unary
 
 X, Z = some(3, 4), some(2, 3)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 from contracts.ops_table import Row
 
 

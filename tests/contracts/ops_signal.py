@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.ops_numeric import Fn, row
 from contracts.ops_table import POSITIVE, SQUARE, between
 

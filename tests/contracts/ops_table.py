@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from contracts.engine_table import apart, some
+from contracts.draws import apart, some
 
 Reference = Callable[..., Any]
 

@@ -12,7 +12,8 @@ import pytest
 
 from contracts import test_engine_draws, test_engine_networks
 from contracts.checks import Case, assert_close, check_slopes, in_float64, slopes, wide
-from contracts.engine_table import ROWS, Row, some
+from contracts.draws import some
+from contracts.engine_table import ROWS, Row
 from cornu import engine, settings
 from cornu.engine import Engine, Spec
 

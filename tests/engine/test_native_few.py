@@ -4,16 +4,16 @@ import os
 import subprocess
 import sys
 
-import jax
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cornu import engine
-from cornu.engine import native
 from cornu.engine.native import convolution
-from engine.window_reference import Geometry, arrays, conv, conv_slopes, error
+from engine import convolving
+from engine.convolving import a_few, by, how, many
+from engine.window_reference import Geometry, arrays, conv, error
 
 CLOSE = 2e-6
 CLOSE_WEIGHTS = 1e-5  # sums over all places, by oneDNN
@@ -40,35 +40,19 @@ KNOWN = {
 }
 
 
-def by(g: Geometry, way: str = "forward") -> str:
-    """What computes it natively."""
-    if not native.available("cornu_conv"):
-        pytest.skip(native.described())
-    how = convolution.How(g.strides, g.padding, g.dilation, g.groups)
-    return convolution.kernel(way, g.x, g.w, g.y, how, "float32")
-
-
 @pytest.fixture(autouse=True)
 def machine():
     if by(KNOWN["last of an autoencoder"]) != "few":
         pytest.skip("this machine has neither AVX-512 nor AVX2")
 
 
-def all_three(g: Geometry):
-    how = convolution.How(g.strides, g.padding, g.dilation, g.groups)
-
-    def compute(x, w, dy):
-        y, back = jax.vjp(lambda x, w: convolution.forward(x, w, how), x, w)
-        return y, *back(dy)
-
-    return jax.jit(compute)
+def forward(x, w, g: Geometry):
+    """By native kernels, whatever the engine would take."""
+    return convolution.forward(x, w, how(g))
 
 
 def check(g: Geometry, seed: int = 0) -> None:
-    x, w, dy = arrays(g, seed)
-    wanted = (conv(x, w, g), *conv_slopes(x, w, dy, g))
-    errors = [error(a, b) for a, b in zip(all_three(g)(x, w, dy), wanted, strict=True)]
-    assert max(errors[:2]) <= CLOSE and errors[2] <= CLOSE_WEIGHTS, errors
+    convolving.check(g, CLOSE, seed, weights=CLOSE_WEIGHTS, forward=forward)
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -91,17 +75,13 @@ def geometries(draw) -> Geometry:
     return Geometry(space, window, strides, ONES, padding, draw(st.integers(1, 4)), 1, *sizes)
 
 
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
-
-
-@settings(max_examples=25, **QUIET)
+@a_few(12)
 @given(geometries())
 def test_random_geometries(g: Geometry):
     check(g)
 
 
-@pytest.mark.slow
-@settings(max_examples=500, **(QUIET | {"derandomize": False}))
+@many(500)
 @given(geometries(), st.integers(0, 1000))
 def test_many_random_geometries(g: Geometry, seed: int):
     check(g, seed)

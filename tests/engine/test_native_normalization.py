@@ -8,18 +8,18 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cornu import engine
 from cornu.engine import jax_normalization, native
 from cornu.engine.native import normalization
+from engine.convolving import a_few, many
 
 pytestmark = pytest.mark.skipif(
     not (native.available("cornu_normal_slopes_beside") and jax.default_backend() == "cpu"),
     reason="native kernels are not built here",
 )
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
 KINDS = ("alone", "relu", "sum and relu")
 EPSILON = 1e-3
 
@@ -134,14 +134,13 @@ def cases(draw) -> Case:
     return Case((2, *rows, channels), mean, draw(st.sampled_from([0.1, 1, 100])))
 
 
-@settings(max_examples=20, **QUIET)
+@a_few(20)
 @given(cases(), st.sampled_from(KINDS))
 def test_random_shapes(case: Case, kind: str):
     check(case, kind)
 
 
-@pytest.mark.slow
-@settings(max_examples=200, **(QUIET | {"derandomize": False}))
+@many(200)
 @given(cases(), st.sampled_from(KINDS), st.integers(0, 1000))
 def test_many_random_shapes(case: Case, kind: str, seed: int):
     check(case, kind, seed)

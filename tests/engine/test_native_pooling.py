@@ -3,11 +3,12 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cornu import engine
 from cornu.engine.native import pooling
+from engine.convolving import a_few, many
 from engine.window_reference import Geometry, error, max_pool, mean_pool
 
 CLOSE = 1e-5
@@ -49,14 +50,13 @@ def check(g: Geometry, padding: str, seed: int = 0) -> None:
             assert max(errors) <= CLOSE, (mode, errors)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@a_few(15)
 @given(geometries())
 def test_random_windows(drawn: tuple[Geometry, str]):
     check(*drawn)
 
 
-@pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@many(300)
 @given(geometries(), st.integers(0, 1000))
 def test_many_random_windows(drawn: tuple[Geometry, str], seed: int):
     check(*drawn, seed)

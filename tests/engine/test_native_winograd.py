@@ -3,13 +3,13 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from cornu import engine
-from cornu.engine import native
 from cornu.engine.native import convolution
-from engine.window_reference import Geometry, arrays, conv, conv_slopes, error
+from engine import convolving
+from engine.convolving import a_few, all_three, by, forward, many
+from engine.window_reference import Geometry, arrays, conv, error
 
 CLOSE = 2e-6  # direct sums come to 1e-6
 ONES = (1, 1)
@@ -30,37 +30,14 @@ KNOWN = {
 }
 
 
-def by(g: Geometry, way: str = "forward") -> str:
-    """What computes it natively: `winograd:16`, say."""
-    if not native.available("cornu_conv"):
-        pytest.skip(native.described())
-    hows = convolution.How(g.strides, g.padding, g.dilation, g.groups)
-    return convolution.kernel(way, g.x, g.w, g.y, hows, "float32")
-
-
 @pytest.fixture(autouse=True)
 def machine():
     if not by(KNOWN["residual"]).startswith("winograd"):
         pytest.skip("this machine has neither AVX-512 nor AVX2")
 
 
-def forward(x, w, g: Geometry):
-    return engine.conv(x, w, g.strides, g.padding, g.dilation, g.groups)
-
-
-def all_three(g: Geometry):
-    def compute(x, w, dy):
-        y, back = jax.vjp(lambda x, w: forward(x, w, g), x, w)
-        return y, *back(dy)
-
-    return jax.jit(compute)
-
-
 def check(g: Geometry, seed: int = 0) -> None:
-    x, w, dy = arrays(g, seed)
-    wanted = (conv(x, w, g), *conv_slopes(x, w, dy, g))
-    errors = [error(a, b) for a, b in zip(all_three(g)(x, w, dy), wanted, strict=True)]
-    assert max(errors) <= CLOSE, errors
+    convolving.check(g, CLOSE, seed)
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -81,17 +58,13 @@ def geometries(draw) -> Geometry:
     return square(space, batch, draw(sizes), draw(sizes), padding)
 
 
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
-
-
-@settings(max_examples=25, **QUIET)
+@a_few(12)
 @given(geometries())
 def test_random_geometries(g: Geometry):
     check(g)
 
 
-@pytest.mark.slow
-@settings(max_examples=500, **(QUIET | {"derandomize": False}))
+@many(500)
 @given(geometries(), st.integers(0, 1000))
 def test_many_random_geometries(g: Geometry, seed: int):
     check(g, seed)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_values import with_mask
 from cornu import engine, layers, state
 from cornu.errors import UsageError, UsageTypeError

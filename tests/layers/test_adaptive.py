@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contracts.engine_table import some
+from contracts.draws import some
 from cornu import layers, models, ops
 from cornu.errors import UsageError, UsageTypeError
 from cornu.layers import AdaptiveAveragePooling2D, AdaptiveMaxPooling1D, Input

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.attention_reference import heads, places
 from contracts.checks import assert_close, check_gradient, check_symbolic, in_float64, wide
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_values import randomize
 from cornu import config, engine, layers, ops, saving, state
 from cornu.errors import UsageError

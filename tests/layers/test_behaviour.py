@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contracts.checks import assert_close
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_values import by_name, randomize, with_mask
 from cornu import config, engine, layers, policy, settings, state
 from cornu.errors import UsageError, UsageTypeError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contracts.checks import assert_close, check_gradient, in_float64, wide
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_values import by_name, randomize
 from contracts.recurrent_reference import (
     gru_step,

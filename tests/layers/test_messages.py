@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from contracts.engine_table import some
+from contracts.draws import some
 from cornu import graph, layers
 from cornu.errors import UsageError, UsageTypeError
 from cornu.layers import Input, Layer

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from contracts.engine_table import some
+from contracts.draws import some
 from cornu import layers, models, optimizers
 from cornu.errors import UsageError
 from cornu.layers import Highway, Input, LocallyConnected1D, LocallyConnected2D, MaxoutDense

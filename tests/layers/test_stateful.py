@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from contracts.checks import assert_close
-from contracts.engine_table import some
+from contracts.draws import some
 from cornu import losses, models, saving, tree
 from cornu.errors import UsageError
 from cornu.layers import (

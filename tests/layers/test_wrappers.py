@@ -7,7 +7,7 @@ import pytest
 
 import cornu
 from contracts.checks import in_float64
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.layers_values import randomize, with_mask
 from cornu import config, engine, graph, layers, models, policy, saving, state
 from cornu.errors import UsageError, UsageTypeError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.checks import assert_close, check_gradient
-from contracts.engine_table import some
+from contracts.draws import some
 from contracts.ops_table import POSITIVE
 from cornu import engine, graph, ops
 from cornu.errors import UsageError, UsageTypeError

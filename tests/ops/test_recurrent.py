@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.checks import assert_close, check_gradient, in_float64
-from contracts.engine_table import some
+from contracts.draws import some
 from cornu import engine
 from cornu.ops.recurrent import recurrence
 

@@ -18,6 +18,9 @@ pytestmark = pytest.mark.peers
 DIFFERENT = {"ProgbarLogger", "OrbaxCheckpoint"}
 """ProgbarLogger says how much it shows; Orbax has a format of its own."""
 
+OURS = {"on_save_error"}
+"""Arguments of Cornu alone, after all of Keras's."""
+
 
 def names(keras):
     return [n for n in dir(keras.callbacks) if inspect.isclass(getattr(keras.callbacks, n))]
@@ -34,15 +37,15 @@ def test_all_callbacks_are_there(keras):
 
 
 def test_signatures(keras):
-    for name in set(names(keras)) - DIFFERENT:
+    for name in sorted(set(names(keras)) - DIFFERENT):
         theirs, ours = getattr(keras.callbacks, name), getattr(callbacks, name)
         if "__init__" not in vars(ours) and theirs.__init__ is keras.callbacks.Callback.__init__:
             continue
         wanted, found = signature(theirs), signature(ours)
         if name == "Callback":
             continue
-        assert [w[0] for w in wanted] == [f[0] for f in found[: len(wanted)]], name
-        assert wanted == found, name
+        assert wanted == found[: len(wanted)], name
+        assert {more[0] for more in found[len(wanted) :]} <= OURS, name
 
 
 def test_hooks(keras):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cornu import config, layers, models, saving
+from cornu.errors import UsageError
 from saving.samples import MAKERS, filled, inputs_of, mlp, outputs_of
 
 
@@ -171,6 +172,12 @@ def test_names_by_the_hundred_are_cut_into_pieces(tmp_path):
     known = model.get_weights()
     filled(model, seed=3).load_weights(tmp_path / "w.h5")
     assert all(map(np.array_equal, known, model.get_weights()))
+
+
+def test_a_name_that_no_attribute_can_hold_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="holds 64512 bytes; one of layer_names has 70000"):
+        dense("x" * 70_000).save_weights(tmp_path / "w.h5")
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_are_no_model(tmp_path):
