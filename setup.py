@@ -1,8 +1,9 @@
 """Builds the native CPU kernels where that can be done; everything else is in pyproject.toml.
 
 Those of the engine need Linux on x86-64, a C++17 compiler, the headers of XLA (inside `jaxlib`) and
-oneDNN (the package `onednn-devel-cpu-gomp`); what knows no engine, a library of its own, needs the
-compiler alone. Where one of them is missing Cornu installs without, and `cornu info` says so.
+oneDNN (the package `onednn-devel-cpu-gomp`); what knows no engine, libraries of its own, needs the
+compiler alone, and `_chain` Python's headers. Where one of them is missing Cornu installs without,
+and `cornu info` says so.
 """
 
 import platform
@@ -13,7 +14,10 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 SOURCES = Path("cornu/engine/native/src")
-HOST = [SOURCES / "chain.cc", SOURCES / "sampling.cc"]  # built, and loaded, without the others
+HOST = {  # built, and loaded, without the others: what each is compiled from, and how besides
+    "_chain": (SOURCES / "chain.cc", ["-pthread"]),
+    "_host": (SOURCES / "sampling.cc", ["-ffp-contract=off"]),  # its numbers are NumPy's
+}
 ONEDNN = ("onednn-devel-cpu-gomp", "onednn-cpu-gomp")
 HEADER, LIBRARY = "include/dnnl.hpp", "lib/libdnnl.so"
 
@@ -47,10 +51,11 @@ def kernels() -> list[Extension]:
         missing = "jaxlib's headers" if xla is None else " and ".join(ONEDNN)
         print(f"cornu: native kernels are left out, {missing} not found", file=sys.stderr)
         return []
+    others = [source for source, _ in HOST.values()]
     return [
         Extension(
             "cornu.engine.native._kernels",
-            sources=sorted(str(path) for path in SOURCES.glob("*.cc") if path not in HOST),
+            sources=sorted(str(p) for p in SOURCES.glob("*.cc") if p not in others),
             depends=sorted(map(str, SOURCES.glob("*.h"))),
             library_dirs=[str(onednn[LIBRARY].parent)],
             libraries=["dnnl"],
@@ -67,19 +72,22 @@ def kernels() -> list[Extension]:
 
 
 def host() -> list[Extension]:
-    """The extension that knows no engine. Its numbers are NumPy's, so nothing is contracted."""
+    """The extensions that know no engine."""
     if sys.platform == "win32":
         return []
-    flags = "-std=c++17 -O3 -fvisibility=hidden -Wall -g0 -ffp-contract=off -fno-math-errno"
+    flags = "-std=c++17 -O3 -fvisibility=hidden -Wall -g0 -fno-math-errno -fno-trapping-math"
     return [
         Extension(
-            "cornu.engine.native._host",
-            sources=[str(path) for path in HOST],
+            f"cornu.engine.native.{name}",
+            sources=[str(source)],
+            depends=sorted(map(str, SOURCES.glob("*.h"))),
             language="c++",
-            extra_compile_args=[*flags.split(), "-fno-trapping-math"],
+            extra_compile_args=[*flags.split(), *own],
+            extra_link_args=[flag for flag in own if flag == "-pthread"],
             py_limited_api=True,
             optional=True,
         )
+        for name, (source, own) in HOST.items()
     ]
 
 

@@ -1,24 +1,24 @@
-"""A few rows through a chain of small layers, by a native function (`native/src/chain.cc`).
+"""Rows through a chain of small layers, by a native module (`native/src/chain.cc`).
 
-No engine is asked: a call of a compiled program costs more than all that a small network computes.
-The function is in the library of `sampling.py`, and where it is missing `available` says so.
+No engine is asked: a call of a compiled program costs more than all that a small network computes
+for a row, and many rows are computed faster by blocks that go through all layers. Where the module
+is missing `available` says so.
 """
 
-import ctypes
 import functools
 import math
-import threading
-from collections.abc import Mapping, Sequence
+import os
+import struct
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cornu.engine.sampling import available as has_library
-from cornu.engine.sampling import library
+from cornu import loading
 
-BLOCK, WIDEST = 32, 4096  # as chain.cc says
 FLOAT = np.dtype("float32")
+FORM = struct.Struct("4i2f")  # Form in chain.cc
 ACTIVATIONS = (
     "linear",
     "relu",
@@ -53,123 +53,83 @@ class Link(NamedTuple):
     above: float = math.inf
 
 
-class _Layer(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("kernel", "shift", "scale", "bias")),
-        *((name, ctypes.c_int32) for name in ("inputs", "outputs", "activation")),
-        *((name, ctypes.c_float) for name in ("below", "above")),
-    ]
-
-
-class _Chain(ctypes.Structure):
-    _fields_ = [
-        ("layers", ctypes.c_void_p),
-        ("results", ctypes.c_void_p),
-        ("count", ctypes.c_int32),
-    ]
-
-
 @functools.cache
-def _function() -> Any:
-    """The library's function, or None. It keeps Python's lock: to give it away takes longer."""
-    if not has_library():
+def _module() -> Any:
+    """The native module, or None."""
+    if os.environ.get("CORNU_NATIVE") == "0":
         return None
     try:
-        function = ctypes.PyDLL(str(library())).cornu_chain
-    except (OSError, AttributeError):  # a library of another version; the engine computes the same
+        return loading.module("cornu.engine.native._chain")
+    except Exception:  # whatever it is, the engine computes the same
         return None
-    function.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64)
-    function.restype = None
-    return function
 
 
 def available() -> bool:
-    """Whether a `Chain` can be made; loads the library if need be."""
-    return _function() is not None
+    """Whether a `Chain` can be made; loads the module if need be."""
+    return _module() is not None
 
 
 class Chain:
-    """Links one after another, with room for their numbers, which are copied.
+    """Links one after another. Their numbers are copied, and stay as they are.
 
     Args:
-        links: the outputs of each are the inputs of the next, none wider than `WIDEST`.
-        rows: how many a call may have.
+        links: the outputs of each are the inputs of the next.
 
     Raises:
-        ValueError: for links that do not follow each other, or are wider.
+        ValueError: for links that do not follow each other.
     """
 
-    def __init__(self, links: Sequence[Link], rows: int):
-        joined = all(a.outputs == b.inputs for a, b in pairwise(links))
-        if not joined or max(link.outputs for link in links) > WIDEST:
+    def __init__(self, links: Sequence[Link]):
+        if not all(a.outputs == b.inputs for a, b in pairwise(links)):
             raise ValueError(f"no chain: {[(link.inputs, link.outputs) for link in links]}")
-        self._run, self._lock = _function(), threading.Lock()
-        results = np.empty((rows, links[-1].outputs), FLOAT)
-        self._results = [results[:n] for n in range(rows + 1)]
-        self._row = links[0].inputs * FLOAT.itemsize
-        sizes = [math.prod(shape) for link in links for shape in _shapes(link).values()]
-        self._numbers, at = np.zeros(sum(sizes), FLOAT), 0
-        self._views: list[dict[str, np.ndarray]] = [{} for _ in links]
-        for link, views in zip(links, self._views, strict=True):
-            for name, shape in _shapes(link).items():
-                size = math.prod(shape)
-                views[name] = self._numbers[at : at + size].reshape(shape)
-                at += size
-        self._layers = (_Layer * len(links))(*map(_layer, links, self._views))
-        layers = ctypes.addressof(self._layers)
-        self._chain = _Chain(layers, results.ctypes.data, len(links))
-        self._at = ctypes.c_void_p(ctypes.addressof(self._chain))  # made once: that takes 0.1 us
-        self._counts = list(map(ctypes.c_int64, range(rows + 1)))
-        self.learn(links)
+        self.inputs, self.outputs = links[0].inputs, links[-1].outputs
+        arrays = [array for link in links for array in _arrays(link)]
+        self._native = _module()
+        self._made = self._native.chain(b"".join(map(_form, links)), *arrays)
 
-    def learn(self, links: Sequence[Link]) -> None:
-        """Take other numbers, from links of the same kinds and sizes."""
-        with self._lock:
-            for link, views in zip(links, self._views, strict=True):
-                for name, view in views.items():
-                    if name == "kernel":
-                        _put_in_blocks(view, link.kernel)
-                    else:
-                        view[: link.outputs] = getattr(link, name)
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """(rows, outputs), float32, for `x` of (rows, ...), as many numbers a row as inputs."""
+        made = np.empty((len(x), self.outputs), FLOAT)
+        self.write(x, made)
+        return made
 
-    def __call__(self, x: np.ndarray, rows: int) -> np.ndarray:
-        """(rows, outputs), float32, for `x` of (rows, ...), as many numbers a row as inputs.
+    def write(self, x: np.ndarray, into: np.ndarray) -> None:
+        """The same, into (rows, outputs) of float32. Other Python threads run meanwhile.
 
-        Raises IndexError for more rows than were said, and ValueError for other rows.
+        Raises ValueError where shapes do not go together.
         """
-        results = self._results[rows]
-        given = (x if x.dtype is FLOAT else x.astype(FLOAT)).tobytes()
-        if len(given) != rows * self._row:
-            raise ValueError(f"{rows} rows of {self._row} bytes; x is {x.dtype} of {x.shape}")
-        with self._lock:
-            self._run(self._at, given, self._counts[rows])
-            return results.copy()
+        if into.shape != (len(x), self.outputs) or x.size != len(x) * self.inputs:
+            raise ValueError(f"{x.shape} into {into.shape}: no rows of {self.inputs} inputs")
+        if into.size:
+            self._native.run(self._made, np.ascontiguousarray(x, FLOAT), into)
+
+    def few(
+        self, most: int, shape: Sequence[int], cells: Sequence[dict], known: Sequence
+    ) -> Callable[[Any], np.ndarray | None]:
+        """A function of up to `most` rows that keeps Python's lock: giving it away takes longer.
+
+        It gives None for all but float32 arrays of (rows, *shape) without gaps, and where a cell
+        has another value under "_value" than is known; it looks at both in the same moment.
+        """
+        row = struct.pack(f"{len(shape)}n", *shape)
+        shapes = tuple((rows, self.outputs) for rows in range(most + 1))
+        told = np.ndarray, FLOAT, row, np.empty, shapes, tuple(cells), tuple(known)
+        return self._native.few(self._made, *told)
 
 
-def _shapes(link: Link) -> dict[str, tuple[int, ...]]:
-    """Sizes of a Link's arrays, columns filled up to whole blocks."""
-    blocks = -(-link.outputs // BLOCK)
-    if link.kernel is None:
-        return dict.fromkeys(("shift", "scale", "bias"), (blocks * BLOCK,))
-    return {"kernel": (blocks, link.inputs, BLOCK), "bias": (blocks * BLOCK,)}
+def _form(link: Link) -> bytes:
+    kind = ACTIVATIONS.index(link.activation)
+    has_kernel = link.kernel is not None
+    return FORM.pack(link.inputs, link.outputs, has_kernel, kind, link.below, link.above)
 
 
-def _layer(link: Link, views: Mapping[str, np.ndarray]) -> _Layer:
-    return _Layer(
-        **{name: view.ctypes.data for name, view in views.items()},
-        inputs=link.inputs,
-        outputs=link.outputs,
-        activation=ACTIVATIONS.index(link.activation),
-        below=link.below,
-        above=link.above,
-    )
+def _arrays(link: Link) -> list[np.ndarray]:
+    """The numbers of a Link, in the order that chain.cc takes them in."""
+    if link.kernel is not None:
+        return [np.ascontiguousarray(link.kernel, FLOAT), _filled(link.bias, link.outputs)]
+    return [_filled(v, link.outputs) for v in (link.shift, link.scale, link.bias)]
 
 
-def _put_in_blocks(view: np.ndarray, kernel: Any) -> None:
-    """A kernel of (inputs, outputs) into (blocks, inputs, BLOCK)."""
-    inputs, outputs = kernel.shape
-    whole = outputs // BLOCK
-    cut = whole * BLOCK
-    view[:whole] = kernel[:, :cut].reshape(inputs, whole, BLOCK).swapaxes(0, 1)
-    if outputs > cut:
-        view[whole, :, : outputs - cut] = kernel[:, cut:]
+def _filled(value: Any, outputs: int) -> np.ndarray:
+    array = np.ascontiguousarray(value, FLOAT)
+    return array if array.size == outputs else np.full(outputs, array, FLOAT)

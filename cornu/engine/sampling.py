@@ -57,7 +57,7 @@ def load() -> Loaded:
 
 
 def library() -> Path | None:
-    """The file of the library, if it was built. `chain.py` has a function of its own in it."""
+    """The file of the library, if it was built."""
     return next(iter(sorted(FOLDER.glob("_host*.so"))), None)
 
 

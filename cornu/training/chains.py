@@ -1,12 +1,12 @@
-"""A few rows of a small network without a call of the engine.
+"""Rows through a small network without a call of the engine.
 
 A compiled call costs about 10 us before it computes anything, and a row of a small network takes
 one. Where a model is a chain of layers that stand in RECIPES, with weights of float32 and little
-work, `Shortcut` has them computed by `engine.chain`. What the model's layers are is looked at
-once, as it is when a program is compiled; Variables are looked at in every call, and their values
-copied when they are others than before. Rows are computed one by one, so a row's numbers are the
-same bits whatever stands beside it. Before a model's shortcut is taken it must have given the
-numbers of the compiled program.
+work, `Shortcut` has them computed by `engine.chain`, and many rows too: a block of them goes
+through all layers while it is near. What the model's layers are is looked at once, as it is when a
+program is compiled; Variables are looked at in every call, and a new chain is made when their
+values are others than before. A row's numbers are the same bits whatever stands beside it. Before a
+model's shortcut is taken it must have given the numbers of the compiled program.
 """
 
 import math
@@ -18,19 +18,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cornu import activations, engine, layers, ops
-from cornu.engine.chain import FLOAT, WIDEST, Chain, Link, available
+from cornu.engine.chain import FLOAT, Chain, Link, available
 from cornu.graph import Node, Tensor
 from cornu.layers.preprocessing.normalization import SMALLEST
 from cornu.state import Variable
+from cornu.training.batches import filled, room_for
 
-WORK = 2**17
-"""Products in a call, at most: with more the engine's threads and tiles make good for its price."""
+WORK = 2**18
+"""Products in a row, at most: with more the engine's tiles make good for its price."""
 
-CURVE = 32
+CURVE = 16
 """Products that take as long as one value of a function that is made of `exp` and the like."""
 
-ROWS = (16, 4, 1)
-"""Rows in a call, at most: where `predict` fills a batch up, what is filled up is taken as well."""
+FEW = 16
+"""Rows of which one call looks at everything itself, at most, and by which a chain is proven."""
+
+TURN = 2**31
+"""Products in a call, at most: 0.05 s, in which neither Ctrl-C nor a progress bar is seen."""
+
+ROOM = 2**22
+"""Numbers in a call, at most, as those of other dtypes are copied."""
 
 CLOSE = 1e-5
 """What a chain may differ by from the compiled program, as a part of the largest output."""
@@ -167,14 +174,15 @@ STILL = (
 
 def shortcut(model: Any) -> "Shortcut | None":
     """The one for a model, if it can be."""
-    pieces = _pieces(model._graph) if _plain(model) and model._graph is not None else None
-    if not pieces or not available():
+    graph = model._graph
+    if graph is None or not _plain(model) or not available():
+        return None
+    pieces = _pieces(graph)
+    if not pieces:
         return None
     links = [piece.link(**{name: np.float32(0) for name in piece.cells}) for piece in pieces]
     work = sum(map(_work, links))
-    rows = next((rows for rows in ROWS if rows * work <= WORK), 0)
-    narrow = max(link.outputs for link in links) <= WIDEST
-    return Shortcut(pieces, links[0].inputs, rows) if rows and narrow else None
+    return Shortcut(pieces, graph.input_leaves[0].shape[1:], work) if work <= WORK else None
 
 
 def _work(link: Link) -> int:
@@ -237,56 +245,62 @@ def _piece(layer: Any, shape: tuple) -> list[Piece] | None:
 
 
 class Shortcut:
-    """The way of a few rows through the pieces of a model.
+    """The way of rows through the pieces of a model.
 
     Args:
         pieces: the layers in order.
-        inputs: numbers in a row.
-        rows: how many a call may have.
+        shape: of a row.
+        work: products in a row.
     """
 
-    def __init__(self, pieces: Sequence[Piece], inputs: int, rows: int):
-        self._pieces, self._inputs, self._rows = pieces, inputs, rows
+    def __init__(self, pieces: Sequence[Piece], shape: tuple[int, ...], work: int):
+        self._pieces, self._shape, self._inputs = pieces, shape, math.prod(shape)
         self.cells = [cell for piece in pieces for cell in piece.cells.values()]
-        self._chain: Chain | None = None
-        self._known: list | None = None  # the values whose numbers the chain has
-        self._proven = False
+        self.stretch = max(1, min(TURN // work, ROOM // self._inputs))  # rows in a call
+        self.few: Callable[[Any], np.ndarray | None] = _nothing  # of the chain that is known
+        self._most = min(FEW, WORK // work)
+        self._known: tuple[Chain, list] | None = None  # with the values whose numbers it has
+        self._proven, self._refused = False, False
 
-    def __call__(self, x: np.ndarray, rows: int) -> np.ndarray | None:
-        """Outputs for that many rows; None where there are other values in the cells than known."""
-        known, chain = self._known, self._chain
-        if known is None or chain is None or rows > self._rows:
+    @property
+    def chain(self) -> Chain | None:
+        """The one that has the numbers of the values in the cells, if there is one."""
+        if self._known is None:
             return None
-        return chain(x, rows) if all(map(is_, map(VALUE, self.cells), known)) else None
+        chain, values = self._known
+        return chain if all(map(is_, map(VALUE, self.cells), values)) else None
 
     def takes(self, x: Any) -> bool:
-        """Whether it is rows of numbers, and few enough."""
-        few = type(x) is np.ndarray and x.dtype.kind in "fiub" and 0 < len(x) <= self._rows
-        return few and x.size == len(x) * self._inputs
+        """Whether it is rows of numbers."""
+        if self._refused or type(x) is not np.ndarray or x.dtype.kind not in "fiub":
+            return False
+        return len(x) > 0 and x.size == len(x) * self._inputs
 
-    def renew(self, values: list, x: np.ndarray, compiled: Callable[[np.ndarray], Any]) -> Any:
-        """Outputs for `x` by these values of the cells, which are known from now on.
+    def renew(
+        self, values: list, x: np.ndarray, compiled: Callable[[np.ndarray], Any]
+    ) -> Chain | None:
+        """The chain for these values of the cells, which are known from now on.
 
-        The compiled program's where they cannot be compared, or are not the same.
+        None where it cannot be compared with the compiled program on rows of `x`, or does not give
+        the same.
         """
         arrays = iter(map(engine.numpy, values))
-        links = [p.link(**{name: next(arrays) for name in p.cells}) for p in self._pieces]
-        self._known = None
-        if self._chain is None:
-            self._chain = Chain(links, self._rows)
-        else:
-            self._chain.learn(links)
-        found = self._chain(x, len(x))
+        chain = Chain([p.link(**{name: next(arrays) for name in p.cells}) for p in self._pieces])
         if not self._proven:
-            outputs = compiled(x)
-            wanted = engine.numpy(outputs)
-            self._proven = _same(found, wanted)
+            rows = min(len(x), FEW)
+            sample = filled(x[:rows], room_for(rows))
+            wanted = engine.numpy(compiled(sample))
+            self._proven = _same(chain(sample), wanted)
             if not self._proven:
-                if np.isfinite(wanted).any():
-                    self._rows = 0  # it takes nothing any more
-                return outputs
-        self._known = values
-        return found
+                self._refused = bool(np.isfinite(wanted).any())
+                return None
+        self._known = chain, values
+        self.few = chain.few(self._most, self._shape, list(map(vars, self.cells)), values)
+        return chain
+
+
+def _nothing(x: Any) -> None:
+    """What is known of rows before a chain is."""
 
 
 def _same(found: np.ndarray, wanted: np.ndarray) -> bool:

@@ -1,6 +1,8 @@
-"""The shortcut of a few rows past the engine: right numbers, and only where they are right."""
+"""The shortcut past the engine, of few rows and of many: right numbers, and only where right."""
 
+import math
 import re
+import sys
 import threading
 
 import numpy as np
@@ -8,9 +10,11 @@ import pytest
 
 import cornu as keras
 from cornu import activations, engine, layers, state
-from cornu.engine.chain import BLOCK, Chain, Link, available
+from cornu.engine import chain as chain_of_engine
+from cornu.engine.chain import Chain, Link, available
 from cornu.errors import UsageError, UsageTypeError
 from cornu.training import chains
+from cornu.training.step import Predictor
 
 pytestmark = pytest.mark.skipif(not available(), reason="the native library was not built")
 
@@ -23,9 +27,15 @@ def mlp(*middle, features=5, last="softmax"):
 
 
 def taken(model, x):
-    """What the shortcut gives; None where it is not taken."""
-    found = model._kept["predictor"].shortcut
-    return None if found is None else found(x, len(x))
+    """What the shortcut gives, in every way; None where it is not taken."""
+    predictor = model._kept["predictor"]
+    chain = None if predictor.shortcut is None else predictor.shortcut.chain
+    if chain is None or not predictor.shortcut.takes(x):
+        return None
+    found = chain(x)
+    few = predictor.shortcut.few(x)
+    assert few is None or (few.flags.owndata and np.array_equal(few, found, equal_nan=True))
+    return found
 
 
 def ready(model, x):
@@ -46,12 +56,32 @@ def same(found, wanted):
 # ---------------------------------------------------------------- the native function
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, BLOCK), (7, BLOCK + 1), (300, 3 * BLOCK - 1)])
-def test_products(shape):
+@pytest.mark.parametrize("inputs", [1, 5, 8, 303])
+@pytest.mark.parametrize("outputs", [1, 16, 17, 40, 64, 65, 191, 3000])
+def test_products(inputs, outputs):
     rng = np.random.default_rng(1)
-    kernel, bias, x = (rng.normal(size=s).astype("f") for s in (shape, shape[1], (3, shape[0])))
-    chain = Chain([Link(*shape, kernel, bias=bias)], 4)
-    same(chain(x, 3), x.astype("d") @ kernel.astype("d") + bias)
+    shapes = (inputs, outputs), outputs, (59, inputs)  # rows: tiles of every size
+    kernel, bias, x = (rng.normal(size=s).astype("f") for s in shapes)
+    found = Chain([Link(inputs, outputs, kernel, bias=bias)])(x)
+    same(found, x.astype("d") @ kernel.astype("d") + bias)
+
+
+def test_every_row_comes_once_from_several_threads():
+    """Bits too: each row alone gives what it gives among many."""
+    rng = np.random.default_rng(7)
+    links = [
+        Link(5, 70, rng.normal(size=(5, 70)), activation="tanh"),
+        Link(70, 700, rng.normal(size=(70, 700)), activation="relu"),
+        Link(700, 3, rng.normal(size=(700, 3)) / 30, bias=[1.0, 2, 3], activation="softmax"),
+    ]
+    chain, x = Chain(links), rng.normal(size=(1000, 5)).astype("f")  # some pieces of work
+    middle = np.maximum(np.tanh(x.astype("d") @ links[0].kernel) @ links[1].kernel, 0)
+    wanted = np.exp(middle @ links[2].kernel + links[2].bias)
+    found = chain(x)
+    same(found, wanted / wanted.sum(1, keepdims=True))
+    assert all(np.array_equal(chain(x[i : i + 1])[0], found[i]) for i in range(0, 1000, 7))
+    for rows in (2, 3, 5, 11, 47, 49):
+        assert np.array_equal(chain(x[rows : 2 * rows]), found[rows : 2 * rows])
 
 
 def test_scaling_and_several_links():
@@ -63,37 +93,126 @@ def test_scaling_and_several_links():
         Link(5, 40, kernel, activation="relu"),
     ]
     middle = (ROWS.astype("d") - shift) * scale + bias
-    same(Chain(links, 16)(ROWS, 16), np.maximum(middle @ kernel, 0))
+    same(Chain(links)(ROWS), np.maximum(middle @ kernel, 0))
 
 
 @pytest.mark.parametrize("function", chains.ACTIVATIONS, ids=lambda f: f.__name__)
 def test_activations_are_the_ops(function):
     said = chains.ACTIVATIONS[function]
     x = FAR if function is not activations.exponential else np.minimum(FAR, 80)
-    chain = Chain([Link(len(x), len(x), **said)], 1)
-    same(chain(x[None], 1), engine.numpy(function(engine.array(x[None]))))
+    chain = Chain([Link(len(x), len(x), **said)])
+    same(chain(x[None]), engine.numpy(function(engine.array(x[None]))))
     for odd in (np.nan, np.inf, -np.inf):
         x = np.array([[odd, 0.5]], "f")
         wanted = engine.numpy(function(engine.array(x)))
-        assert np.allclose(Chain([Link(2, 2, **said)], 1)(x, 1), wanted, equal_nan=True), odd
+        assert np.allclose(Chain([Link(2, 2, **said)])(x), wanted, equal_nan=True), odd
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "softplus", "exponential"])
+def test_functions_are_float64_numpys(name):
+    x = np.concatenate([np.linspace(-20, 20, 998), np.logspace(-7, 1, 99), -np.logspace(-7, 1, 99)])
+    x = x.astype("f").astype("d")
+    wanted = {
+        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+        "tanh": lambda: np.tanh(x),
+        "gelu": lambda: x * np.vectorize(lambda v: math.erfc(-v / math.sqrt(2)) / 2)(x),
+        "softplus": lambda: np.log1p(np.exp(x)),
+        "exponential": lambda: np.exp(x),
+    }[name]()
+    found = Chain([Link(len(x), len(x), activation=name)])(x[None])[0]
+    assert np.abs(found - wanted).max() < 3e-7 * max(1, np.abs(wanted).max())
+    if name != "gelu":  # whose tail is next to nothing
+        assert (np.abs(found / wanted - 1) < 4e-7).all()
 
 
 def test_numbers_that_do_not_fit_are_refused():
-    chain = Chain([Link(5, 5)], 2)
-    with pytest.raises(ValueError, match="2 rows of 20 bytes"):
-        chain(ROWS[:2, :4], 2)
+    chain = Chain([Link(5, 5)])
+    with pytest.raises(ValueError, match="no rows of 5 inputs"):
+        chain(ROWS[:2, :4])
+    with pytest.raises(ValueError, match="no rows of 5 inputs"):
+        chain.write(ROWS, np.empty((15, 5), "f"))
+    with pytest.raises(ValueError, match="bytes into"):
+        chain._native.run(chain._made, ROWS, np.empty((15, 5), "f"))
+    form = chain_of_engine._form(Link(5, 5))
+    with pytest.raises(ValueError, match="16 bytes, not 20"):
+        chain._native.chain(form, ROWS[0], ROWS[0, :4], ROWS[0])
+    with pytest.raises(ValueError, match="not C-contiguous"):
+        chain._native.chain(form, ROWS[0], ROWS[:5, 0], ROWS[0])
     with pytest.raises(IndexError):
-        chain(ROWS[:3], 3)
-    for links in ([Link(5, 5), Link(4, 4)], [Link(5000, 5000)]):
-        with pytest.raises(ValueError, match="no chain"):
-            Chain(links, 1)
+        chain._native.chain(form, ROWS[0])
+    with pytest.raises(ValueError, match="no chain"):
+        Chain([Link(5, 5), Link(4, 4)])
+    assert chain(ROWS[:0]).shape == (0, 5)
+
+
+def test_numbers_of_a_link_are_spread():
+    for bias in (2, [2.0], np.full(5, 2), np.arange(10.0)[::2]):
+        link = Link(5, 5, np.eye(5)[::-1], bias=bias)
+        same(Chain([link])(ROWS), ROWS[:, ::-1] + np.asarray(bias))
+    with pytest.raises(ValueError, match="broadcast"):
+        Chain([Link(5, 5, shift=[1.0, 2.0])])
 
 
 def test_any_strides_and_dtypes_are_read():
-    chain = Chain([Link(5, 5)], 16)
+    chain = Chain([Link(5, 5)])
     wide = np.arange(160.0).reshape(16, 10)
-    same(chain(wide[::-1, ::2], 16), wide[::-1, ::2])
-    same(chain(np.asfortranarray(ROWS), 16), ROWS)
+    same(chain(wide[::-1, ::2]), wide[::-1, ::2])
+    same(chain(np.asfortranarray(ROWS)), ROWS)
+
+
+def test_few_rows_are_looked_at():
+    cell, known = {"_value": object()}, object()
+    few = Chain([Link(5, 5, bias=1.0)]).few(3, (5,), [cell], [known])
+    assert few(ROWS[:1]) is None  # another value
+    cell["_value"] = known
+    for rows in (1, 2, 3):
+        same(few(ROWS[:rows]), ROWS[:rows] + 1)
+    still = ROWS[:1].copy()
+    still.flags.writeable = False
+    same(few(still), still + 1)
+    others = [
+        ROWS[:0],
+        ROWS[:4],
+        ROWS[0],
+        ROWS[:1, :4],
+        ROWS[:1, None],
+        ROWS[:2, ::-1],
+        ROWS[:6:2],
+        ROWS[:1].astype("d"),
+        ROWS[:1].view("int32"),
+        ROWS[:1].astype(">f4"),
+        ROWS[:1].view(np.matrix),
+        ROWS[:1].tolist(),
+        None,
+    ]
+    assert [few(x) for x in others] == [None] * len(others)
+    del cell["_value"]
+    assert few(ROWS[:1]) is None
+
+
+def test_what_few_rows_hold_is_given_back():
+    cell, known = {"_value": 1}, ROWS[:1].copy()
+    before = sys.getrefcount(known), sys.getrefcount(cell)
+    few = Chain([Link(5, 5)]).few(3, (5,), [cell], [known])
+    x, counts = ROWS[:1].copy(), []
+    for value in (known, 1, known):
+        cell["_value"] = value
+        for _ in range(100):
+            few(x)
+            few(ROWS[0])
+        counts.append(sys.getrefcount(x))
+    cell["_value"] = value = 1
+    del few
+    assert counts == [2, 2, 2]
+    assert (sys.getrefcount(known), sys.getrefcount(cell)) == before
+
+
+def test_the_module_can_be_refused(monkeypatch):
+    assert chain_of_engine._module.__wrapped__() is not None
+    monkeypatch.setenv("CORNU_NATIVE", "0")
+    assert chain_of_engine._module.__wrapped__() is None
+    monkeypatch.setattr(chains, "available", lambda: False)
+    assert chains.shortcut(mlp()) is None
 
 
 # ---------------------------------------------------------------- models
@@ -165,7 +284,6 @@ def test_a_functional_model_gives_float64_numpys_numbers():
         same(taken(ready(model, x), x), wanted[:rows])
         same(model.predict(x, verbose=0), wanted[:rows])
         same(model.predict_on_batch(x), wanted[:rows])
-    assert taken(model, np.concatenate([ROWS, ROWS])) is None
     assert model.predict(x, verbose=0).flags.writeable
 
 
@@ -268,6 +386,102 @@ def test_threads_at_once_while_weights_change(small):
     assert not wrong
 
 
+# ---------------------------------------------------------------- many rows
+
+MANY = np.random.default_rng(8).normal(size=(777, 5)).astype("float32")
+
+
+def numpys(model, x):
+    """Outputs of a Dense with tanh and one with softmax, in float64."""
+    kernel, bias, second, offset = (w.astype("d") for w in model.get_weights())
+    found = np.exp(np.tanh(x.astype("d") @ kernel + bias) @ second + offset)
+    return found / found.sum(1, keepdims=True)
+
+
+def test_many_rows(small, monkeypatch):
+    wanted = numpys(small, MANY)
+    compiled, plain = [], Predictor._compiled
+    monkeypatch.setattr(Predictor, "_compiled", lambda *args: compiled.append(1) or plain(*args))
+    for size in (None, 1, 32, 777, 10_000):
+        same(small.predict(MANY, batch_size=size, verbose=0), wanted)
+    for kind in (MANY.tolist(), np.asfortranarray(MANY), engine.array(MANY), MANY.astype("d")):
+        for _ in range(2):
+            same(small.predict(kind, verbose=0), wanted)
+    for rows in (17, 33, 777):
+        same(small.predict_on_batch(MANY[:rows]), wanted[:rows])
+    same(small.predict(MANY, steps=3, verbose=0), wanted[:96])
+    assert len(compiled) == 2 * 25  # of the engine's own array
+
+
+def test_many_rows_of_a_new_model_and_of_new_weights():
+    model = mlp(layers.Dense(4, "tanh"))
+    for _ in range(2):
+        for _ in range(3):
+            same(model.predict(MANY, verbose=0), numpys(model, MANY))
+        model.set_weights([w + 0.5 for w in model.get_weights()])
+    assert model._kept["predictor"]._run._cache_size() == 1  # a few rows, to compare
+    bits = model.predict(MANY, verbose=0)
+    assert np.array_equal(np.concatenate([model.predict(x[None], verbose=0) for x in MANY]), bits)
+
+
+def test_many_rows_in_turns(small, capsys, monkeypatch):
+    monkeypatch.setattr(small._kept["predictor"].shortcut, "stretch", 100)
+    written = []
+    plain = Chain.write
+    monkeypatch.setattr(Chain, "write", lambda *args: written.append(args[1]) or plain(*args))
+    same(small.predict(MANY), numpys(small, MANY))
+    assert [len(x) for x in written] == [100] * 7 + [77]
+    assert "25/25" in capsys.readouterr().out
+    same(small.predict(MANY, verbose=0), numpys(small, MANY))
+    assert [len(x) for x in written[8:]] == [100] * 7 + [77]
+
+
+def test_callbacks_see_every_batch(small):
+    class Seen(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.begun, self.outputs = [], []
+
+        def on_predict_batch_begin(self, batch, logs=None):
+            self.begun.append(batch)
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.outputs.append(logs["outputs"])
+
+    seen = Seen()
+    found = small.predict(MANY[:100], batch_size=40, callbacks=[seen], verbose=0)
+    assert seen.begun == [0, 1, 2]
+    assert [len(x) for x in seen.outputs] == [40, 40, 20]
+    assert np.array_equal(np.concatenate(seen.outputs), found)
+    assert np.array_equal(small.predict(MANY[:100], verbose=0), found)
+
+
+def test_batches_stay_small_where_nothing_is_proven(monkeypatch):
+    model, sizes, x = mlp(layers.Dense(4, "tanh")), [], MANY[:64]
+    plain = Predictor._compiled
+    monkeypatch.setattr(
+        Predictor, "_compiled", lambda self, x: sizes.append(len(x)) or plain(self, x)
+    )
+    weights = model.get_weights()
+    model.set_weights([w * np.nan for w in weights])
+    for _ in range(2):
+        assert np.isnan(model.predict(x, verbose=0)).all()
+    model.set_weights(weights)
+    model._kept["predictor"].shortcut._refused = True
+    sizes.clear()
+    same(model.predict(x, verbose=0), numpys(model, x))
+    assert sizes == [32, 32]
+
+
+def test_numbers_too_large_are_refused_among_many(small):
+    x = MANY.astype("d")
+    small.predict(x, verbose=0)
+    x[700, 0] = 1e300
+    for _ in range(2):
+        with pytest.raises(UsageError, match="1e\\+300"):
+            small.predict(x, verbose=0)
+
+
 # ---------------------------------------------------------------- where it is not taken
 
 
@@ -300,7 +514,7 @@ REFUSED = {
     "channels first": lambda: mlp(
         layers.Reshape((1, 5)), layers.Flatten(data_format="channels_first")
     ),
-    "too much work": lambda: mlp(layers.Dense(30_000)),
+    "too much work": lambda: mlp(layers.Dense(40_000)),
     "own layer inside": lambda: mlp(keras.Sequential([keras.Input((5,)), OwnDense(5)])),
     "own model inside": lambda: mlp(Doubled(x := keras.Input((5,)), layers.Dense(5)(x))),
     "a dict": lambda: graph(lambda x: {"a": layers.Dense(2)(x)}),
@@ -358,16 +572,6 @@ def test_the_same_rows_give_the_same_bits_in_any_company():
     assert np.array_equal(model.predict(ROWS[:7], verbose=0), first)
 
 
-def test_what_is_filled_up_is_taken_alike():
-    """Work that allows for four rows: five to fifteen go the long way every time."""
-    model = mlp(layers.Dense(200, "relu"), layers.Dense(120, "relu"))
-    for rows in (4, 5):
-        found = [model.predict(ROWS[:rows], verbose=0) for _ in range(3)]
-        assert np.array_equal(found[0], found[1])
-        assert np.array_equal(found[0], found[2])
-        assert (taken(model, ROWS[:rows]) is not None) == (rows == 4)
-
-
 def test_nothing_is_proven_by_a_nan():
     model, x = mlp(), np.full((1, 5), np.nan, "f")
     for _ in range(3):
@@ -379,8 +583,7 @@ def test_nothing_is_proven_by_a_nan():
 
 def test_values_are_copied_once(monkeypatch):
     learnt = []
-    plain = Chain.learn
-    monkeypatch.setattr(Chain, "learn", lambda *args: learnt.append(args) or plain(*args))
+    monkeypatch.setattr(chains, "Chain", lambda links: learnt.append(links) or Chain(links))
     model, x = mlp(), ROWS[:1]
     ready(model, x)
     assert len(learnt) == 1
