@@ -280,6 +280,7 @@ class Frame:
         stand_in: `Tensor -> array` for such a Tensor while only shapes are asked for; or None.
         rectified: id of an array that is traced -> (the array, a function that gives relu of it by
             the kernel that computes it); see `ops.rectified`.
+        gelu_of: id of an array that is traced -> (the array, what it is GELU of); see `ops.again`.
         moved: id of a Tensor -> what is added to its value, while a gradient is taken by it.
         initial: `(make, shape, dtype) -> array`, in place of what initializers make, an array that
             nobody else holds; or None.
@@ -308,6 +309,7 @@ class Frame:
         self.initial: Callable | None = None
         self.spend: Callable[[float, bool], None] | None = None
         self.rectified: dict[int, tuple] = {}
+        self.gelu_of: dict[int, tuple] = {}
         self.moved: dict[int, Any] = {}
         self.placed: dict[int, tuple] = {}
         self.stand_in: Callable | None = None

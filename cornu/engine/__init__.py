@@ -295,8 +295,29 @@ class Engine(Protocol):
         """Softmax along the last axis by one kernel, or None where none fits."""
         ...
 
+    def binary_crossentropy(self, p: Array, t: Array, least: float) -> Array | None:
+        """Means along the last axis of `-t log(p) - (1 - t) log(1 - p)` by one kernel.
+
+        p, kept from `least` to `1 - least`, and t have one shape. None where none fits.
+        """
+        ...
+
+    def dense(self, x: Array, w: Array, bias: Array, activation: str) -> Array | None:
+        """`x @ w + bias` put through "linear", "relu", "sigmoid" or "tanh", by one kernel.
+
+        x (..., n), w (n, m), bias (m,); the result (..., m), or None where none fits.
+        """
+        ...
+
     def gelu(self, x: Array) -> Array | None:
         """`x` times the normal distribution function by one kernel, or None where none fits."""
+        ...
+
+    def gelu_matmul(self, x: Array, w: Array) -> Array | None:
+        """`gelu(x) @ w` that keeps x alone for the way back, or None where no kernel fits.
+
+        Shapes: x (..., depth), w (depth, columns).
+        """
         ...
 
     def adam(self, p: Array, m: Array, v: Array, g: Array, rates: tuple) -> tuple | None:

@@ -21,7 +21,8 @@ from cornu.engine import Spec, jax_normalization, memory, native
 from cornu.engine import jax_windows as windows
 from cornu.engine.compiled import swept
 from cornu.engine.native import attention as native_attention
-from cornu.engine.native import lookup, products, rowwise
+from cornu.engine.native import dense as native_dense
+from cornu.engine.native import gelu_product, lookup, products, rowwise
 from cornu.engine.native import recurrent as native_recurrent
 from cornu.engine.native import update as native_update
 
@@ -104,8 +105,22 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 def put(tree: Any, copy: bool = False) -> Any:
-    """A structure of arrays placed on the default device; nothing is compiled for it."""
-    return jax.device_put(jax.tree.map(host.array, tree) if copy else tree)
+    """A structure of arrays placed on the default device; nothing is compiled for it.
+
+    With `copy` it is the device's own, and may be given away to a compiled call.
+    """
+    return jax.device_put(jax.tree.map(_apart, tree) if copy else tree)
+
+
+def _apart(x: Any) -> host.ndarray:
+    """A copy that lies where a CPU does not read it in place, but makes one of its own.
+
+    What it reads in place it does not write over: the first step made of such arrays has both.
+    """
+    x = host.asarray(x)
+    made = _room(x.shape, x.dtype, 16)
+    made[...] = x
+    return made
 
 
 def room() -> int:
@@ -122,10 +137,19 @@ def room() -> int:
 
 
 def buffer(shape: Sequence[int], dtype: str) -> host.ndarray:
-    """Host memory that the device reads without copying, where that can be (64-byte aligned)."""
+    """Host memory that the device reads without copying, where that can be (64-byte aligned).
+
+    Large ones are the system's own, which has them back when nobody needs them: what glibc keeps
+    for others is cut into pieces.
+    """
+    return _room(shape, dtype, 0)
+
+
+def _room(shape: Sequence[int], dtype: Any, past: int) -> host.ndarray:
+    """Memory that begins `past` bytes after a multiple of 64."""
     size = int(host.prod(shape)) * host.dtype(dtype).itemsize
-    raw = host.empty(size + 64, "uint8")
-    start = -raw.ctypes.data % 64
+    raw = memory.room(size + 64 + past)
+    start = -raw.ctypes.data % 64 + past
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
@@ -318,6 +342,7 @@ take = lookup.take
 # ---------------------------------------------------------------- networks
 
 matmul = products.matmul
+dense = native_dense.dense
 conv = windows.conv
 conv_transpose = windows.conv_transpose
 pool = windows.pool
@@ -354,7 +379,9 @@ adam = native_update.adam
 normalized = jax_normalization.normalized
 normalized_rows = rowwise.normalize
 softmax_rows = rowwise.softmax
+binary_crossentropy = rowwise.binary_crossentropy
 gelu = rowwise.gelu
+gelu_matmul = gelu_product.gelu_matmul
 erf = jax.scipy.special.erf
 sigmoid = lax.logistic
 erfc = jax.scipy.special.erfc

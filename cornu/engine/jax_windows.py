@@ -12,7 +12,7 @@ import jax
 import jax.numpy as np
 from jax import lax
 
-from cornu.engine.native import convolution, fused, pooling, products
+from cornu.engine.native import convolution, finish, fused, pooling, products
 
 
 def _pairs(padding: Any, space: Sequence[int], windows: Sequence[int], steps: Sequence[int]) -> Any:
@@ -50,10 +50,10 @@ def conv(
 
 def _finished(y: Any, bias: Any, relu: bool) -> Any:
     """`y` plus bias, and relu, where asked."""
-    if bias is not None and relu and fused.finishes(y, bias):
-        return fused.finished(y, bias)
+    if bias is not None and relu and finish.finishes(y, bias):
+        return finish.finished(y, bias)
     y = y if bias is None else y + bias
-    return fused.cut(y, y) if relu else y
+    return finish.cut(y, y) if relu else y
 
 
 def _mixes_channels_only(kernel: Any, how: convolution.How) -> bool:

@@ -5,7 +5,9 @@ at its largest while a step is compiled, or while it runs; so what the one has n
 before the other.
 """
 
+import contextlib
 import functools
+import mmap
 import os
 import sys
 import threading
@@ -25,13 +27,15 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 SECONDS = 0.1  # of compiling that leave enough to be worth a look
 LARGE = 6 * 2**20  # bytes of arrays at hand: steps over fewer need little memory themselves
 
+OWN = 2**20  # bytes that are worth pages of their own
+
 LIBRARIES = ("libjax_common.so", "libdnnl.so.3")
 DONTNEED = 4  # `madvise`'s name for it
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 # of a number in /proc/self/pagemap: in memory or in swap; from a file, or shared
 HELD, OF_A_FILE = np.uint64(0b11 << 62), np.uint64(1 << 61)
 
-EVERY = 0.05  # seconds, while a step is compiled
+EVERY = 0.02  # seconds, while a step is compiled
 MOST = 600  # times: compiling that fails says nothing
 
 _DONE = threading.Event()  # set when a program has been compiled
@@ -58,6 +62,7 @@ def settle() -> None:
         # pictures by the MNIST CNN, in none of 9 with one arena.
         tune(ARENA_MAX, 1)
     jax.monitoring.register_event_duration_secs_listener(_heard)
+    unmap_code()
 
 
 def _heard(event: str, duration_secs: float, **_: Any) -> None:
@@ -67,6 +72,8 @@ def _heard(event: str, duration_secs: float, **_: Any) -> None:
     so it is not done for small networks.
     """
     if event == LOWERED and duration_secs >= NOTABLE:
+        if _is_much_at_hand():
+            _trim()
         _DONE.clear()
         watch = threading.Thread(target=_while_compiling, args=(unmap_code(),), daemon=True)
         watch.start()
@@ -76,9 +83,13 @@ def _heard(event: str, duration_secs: float, **_: Any) -> None:
     if duration_secs < SECONDS:
         return
     unmap_code()
-    if sum(array.nbytes for array in jax.live_arrays()) >= LARGE:
+    if _is_much_at_hand():
         _trim()
         _UNTIDY.set()
+
+
+def _is_much_at_hand() -> bool:
+    return sum(array.nbytes for array in jax.live_arrays()) >= LARGE
 
 
 def tidy() -> None:
@@ -92,6 +103,19 @@ def tidy() -> None:
         _UNTIDY.clear()
         unmap_code()
         _trim()
+
+
+def room(size: int) -> np.ndarray:
+    """Bytes that nobody has set; where there are many, in pages that go back to the system with
+    them, so that they leave no hole among what glibc keeps.
+    """
+    if size < OWN or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.empty(size, "uint8")
+    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a system without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, "uint8")
 
 
 def _trim() -> None:

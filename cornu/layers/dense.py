@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cornu import ops
 from cornu.config import field
 from cornu.errors import UsageError
 from cornu.fields import Activation, Constraint, Initializer, Positive, Regularizer
 from cornu.layers.base import Layer
 from cornu.layers.spec import InputSpec
+from cornu.ops.dense import dense
 
 
 class Dense(Layer):
@@ -52,8 +52,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, x: Any) -> Any:
-        y = ops.matmul(x, self.kernel)  # (batch, ..., units)
-        return self.activation(y if self.bias is None else y + self.bias)
+        return dense(x, self.kernel, self.bias, self.activation)  # (batch, ..., units)
 
 
 def known_size(layer: Layer, shape: Any, axis: int, words: str) -> int:

@@ -53,8 +53,7 @@ def binary_crossentropy(
     label meets several outputs.
     """
     y_true, y_pred = _binary_pair("binary_crossentropy", y_true, y_pred, label_smoothing)
-    values = crossentropy.binary_crossentropy(y_true, y_pred, from_logits)
-    return engine.np.mean(values, axis=axis)
+    return crossentropy.binary_means(y_true, y_pred, from_logits, axis)
 
 
 @averages

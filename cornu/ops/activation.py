@@ -12,7 +12,7 @@ from typing import Any
 from cornu import engine
 from cornu.errors import UsageError
 from cornu.graph import op
-from cornu.ops import rectified
+from cornu.ops import again, rectified
 from cornu.ops.arithmetic import tanh
 from cornu.ops.array import as_array, as_arrays, as_float
 
@@ -218,7 +218,10 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     np, x = engine.np, as_float(x)
     if not approximate:
         y = engine.gelu(x)
-        return y if y is not None else 0.5 * x * (1.0 + engine.erf(x * math.sqrt(0.5)))
+        if y is None:
+            return 0.5 * x * (1.0 + engine.erf(x * math.sqrt(0.5)))
+        again.remember(y, x)
+        return y
     near = np.where(x <= -GELU_FAR, -GELU_FAR, np.where(x >= GELU_FAR, GELU_FAR, x))
     inner = math.sqrt(2.0 / math.pi) * (near + 0.044715 * near * near * near)
     return 0.5 * x * (1.0 + np.tanh(inner))

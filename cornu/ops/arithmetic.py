@@ -9,6 +9,7 @@ from typing import Any
 from cornu import engine
 from cornu.errors import UsageError
 from cornu.graph import op
+from cornu.ops import again
 from cornu.ops.array import as_array, as_arrays, as_float, dtype_named
 from cornu.ops.families import axes_of, binary, floats, reduction, unary
 
@@ -303,7 +304,8 @@ def matmul(x1: Any, x2: Any) -> Any:
             f"matmul of shapes {tuple(x1.shape)} and {tuple(x2.shape)}: the last size of the first "
             "must be the last but one of the second. Does one need ops.transpose?",
         )
-    return engine.matmul(x1, x2)
+    found = again.product(x1, x2)
+    return engine.matmul(x1, x2) if found is None else found
 
 
 @op

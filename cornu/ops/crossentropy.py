@@ -33,6 +33,19 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     return -(target * np.log(output) + (1 - target) * np.log1p(-output))
 
 
+def binary_means(target: Any, output: Any, from_logits: bool, axis: int) -> Any:
+    """Means of `binary_crossentropy` over `axis`, in one go where the engine has a way.
+
+    Arrays of one shape and float dtype.
+    """
+    found = None
+    if not from_logits and axis in (-1, output.ndim - 1):
+        found = engine.binary_crossentropy(output, target, smallest(output.dtype))
+    if found is None:
+        found = engine.np.mean(binary_crossentropy(target, output, from_logits), axis=axis)
+    return found
+
+
 @op
 def categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1

@@ -21,8 +21,26 @@ class Batch(NamedTuple):
         return next(int(leaf.shape[0]) for leaf in tree.leaves(self.x))
 
     def map(self, fn: Callable) -> "Batch":
-        """`fn` over all arrays; None stays None."""
-        return Batch(*(tree.map_structure(lambda a: None if a is None else fn(a), s) for s in self))
+        """`fn` over all arrays, once over one that is there twice; None stays None."""
+        made: dict[int, Any] = {}
+
+        def once(a: Any) -> Any:
+            if a is not None and id(a) not in made:
+                made[id(a)] = fn(a)
+            return None if a is None else made[id(a)]
+
+        return Batch(*(tree.map_structure(once, s) for s in self))
+
+    def lean(self) -> "Batch":
+        """Itself, with `()` for targets that are the input: autoencoders learn it.
+
+        What is compiled is so given one array, and takes its rows once.
+        """
+        return self._replace(y=[() if a is not None and a is self.x else a for a in self.y])
+
+    def whole(self) -> "Batch":
+        """What was made `lean`."""
+        return self._replace(y=[self.x if isinstance(a, tuple) else a for a in self.y])
 
     def take(self, order: Any, first: Any, rows: int) -> "Batch":
         """`rows` rows: those that `order` names from `first` on, or the next ones without it."""

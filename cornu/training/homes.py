@@ -20,7 +20,7 @@ class OnDevice:
 
     def parts(self, order: Any, first: int, count: int, rows: int) -> Iterator[Part]:
         """One part, cut on the device."""
-        placed = self.placed = self.placed or engine.put(self.batch)
+        placed = self.placed = self.placed or self.batch.map(engine.put)
         yield Part(placed, order if order is None else engine.put(order), first, count, rows)
 
 
@@ -36,9 +36,8 @@ class OnHost:
 
     def __init__(self, batch: Batch, rows: int):
         self.batch, self.rows = batch, rows
-        arrays = [a for a in tree.leaves(batch) if a is not None]
-        size = sum(a.nbytes // max(len(a), 1) for a in arrays) * rows  # bytes of one batch
-        most = min(64, self.CHUNK // max(size, 1), max(batch.rows // rows, 1))
+        size = sum(a.nbytes // max(len(a), 1) for a in _distinct(batch).values()) * rows
+        most = min(64, self.CHUNK // max(size, 1), max(batch.rows // rows, 1))  # of batches
         self.steps = 1 << max(most.bit_length() - 1, 0)  # a power of two: few different shapes
         self.buffers: list[Batch] = []
 
@@ -72,18 +71,24 @@ class OnHost:
         while len(self.buffers) <= turn:
             shaped = self.batch.map(lambda a: engine.buffer((length, *a.shape[1:]), str(a.dtype)))
             self.buffers.append(shaped)
+        buffers = dict(
+            zip(_distinct(self.batch), _distinct(self.buffers[turn]).values(), strict=True)
+        )
 
-        def fill(buffer: Any, source: Any) -> Any:
-            if buffer is None:
-                return None
+        def fill(source: Any) -> Any:
+            buffer = buffers[id(source)]
             if isinstance(where, slice) or isinstance(source, Column):
                 buffer[:rows] = source[where]
             else:
                 np.take(source, where, axis=0, out=buffer[:rows], mode="clip")
             return engine.put(buffer)
 
-        pairs = zip(self.buffers[turn], self.batch, strict=True)
-        return Batch(*(tree.map_structure(fill, *pair) for pair in pairs))
+        return self.batch.map(fill)
+
+
+def _distinct(batch: Batch) -> dict[int, Any]:
+    """The arrays of a batch in their order, each once, by what is theirs alone."""
+    return {id(a): a for a in tree.leaves(batch) if a is not None}
 
 
 def _rows(order: Any, first: int, rows: int) -> Any:

@@ -8,6 +8,7 @@ new state is written back at once or not at all, so a model is whole at any mome
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import accumulate
 from operator import is_
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from cornu import engine, state, tree
 from cornu.engine import Spec
+from cornu.engine.chain import Chain
 from cornu.state import Frame, Variable
 from cornu.training import chains
 from cornu.training.arrays import as_array
@@ -22,6 +24,7 @@ from cornu.training.batches import Batch, Part, filled, room_for
 from cornu.training.objective import Objective
 from cornu.training.steps import WholeStep, step_of
 
+LARGE = 2**20  # bytes of an array that is put on the device alone: a copy is made on the way
 INFERENCE = 0x40000000  # added to the clock, so that no test step draws what a train step drew
 
 
@@ -182,7 +185,7 @@ class Program:
         record: int,
     ) -> tuple[list, dict, Any]:
         """`count` steps of `rows` rows each, from row `first` of `order` on."""
-        values = self._refreshed(values, self.cells, fresh)
+        values, batch = self._refreshed(values, self.cells, fresh), batch.whole()
 
         def step(i: Any, values: list) -> list:
             # apart from the step, so that it is the same program wherever the batch comes from
@@ -203,7 +206,7 @@ class Program:
     ) -> tuple[list, dict, Any]:
         """`count` test steps of `rows` rows each; `where` is (first row, count)."""
         first, count = where
-        values = self._refreshed(values, self.tested, fresh)
+        values, batch = self._refreshed(values, self.tested, fresh), batch.whole()
         bound = dict(zip(self.fixed, fixed, strict=True))
 
         def step(i: Any, values: list) -> list:
@@ -267,7 +270,7 @@ class Program:
             untouched = self.is_untouched()
             values = self._values() if untouched else on_device(self.cells, alone=True)
             news, figures, kept = self._train(
-                values, batch, order, first, count, fresh, rows, self.loops, record
+                values, batch.lean(), order, first, count, fresh, rows, self.loops, record
             )
             _write(self.cells, news)
             self._made = news if watched else []
@@ -292,7 +295,7 @@ class Program:
             fixed = on_device(self.fixed)
             where = (part.first, part.count)
             news, figures, _ = self._test(
-                values, fixed, part.batch, where, fresh, part.rows, self.loops
+                values, fixed, part.batch.lean(), where, fresh, part.rows, self.loops
             )
             _write(self.tested, news)
             self._adopt_strangers()
@@ -318,7 +321,7 @@ class Program:
         """
         now = self.snapshot()
         if into is None or _kinds(into) != _kinds(now):
-            return [np.array(value) for value in now]
+            into = _rooms(now)
         for old, value in zip(into, now, strict=True):
             np.copyto(old, value)
         return into
@@ -409,9 +412,11 @@ def on_device(cells: list[Variable], alone: bool = False) -> list:
         if not engine.is_array(value) or (alone and id(value) in seen):
             anew.append(place)
         seen.add(id(value))
-    if anew:
-        made = engine.put([values[place] for place in anew], copy=True)
-        for place, value in zip(anew, made, strict=True):
+    small = [place for place in anew if values[place].nbytes < LARGE]
+    one_by_one = [[place] for place in anew if values[place].nbytes >= LARGE]
+    for places in [small, *one_by_one] if small else one_by_one:
+        made = engine.put([values[place] for place in places], copy=True)
+        for place, value in zip(places, made, strict=True):
             values[place] = cells[place]._value = value
     return values
 
@@ -419,6 +424,16 @@ def on_device(cells: list[Variable], alone: bool = False) -> list:
 def _write(cells: list[Variable], values: Sequence[Any]) -> None:
     for cell, value in zip(cells, values, strict=True):
         cell._value = value
+
+
+def _rooms(values: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Arrays of the same shapes and dtypes, next to each other: many small ones leave holes."""
+    starts = [0, *accumulate(-(-value.nbytes // 64) * 64 for value in values)]
+    whole = engine.buffer((starts[-1],), "uint8")
+    return [
+        whole[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
+        for start, value in zip(starts, values, strict=False)
+    ]
 
 
 def _kinds(values: Sequence[np.ndarray]) -> list[tuple]:
@@ -466,19 +481,24 @@ class Predictor:
 
     @cached_property
     def shortcut(self) -> chains.Shortcut | None:
-        """The way of a few rows past the engine, for a model that has one."""
+        """The way of rows past the engine, for a model that has one."""
         return None if self.eager else chains.shortcut(self.model)
 
-    def __call__(self, x: Any) -> Any:
-        """Outputs for one batch, where they were computed: on the device but for a few rows."""
+    def chain_for(self, x: Any) -> Chain | None:
+        """What computes these rows past the engine; None where that cannot be."""
         shortcut = self.shortcut
         if shortcut is None or not shortcut.takes(x):
-            return self._compiled(x)
-        found = shortcut(x, len(x))
+            return None
+        found = shortcut.chain
         if found is None:
             with state.cells_lock:
                 found = shortcut.renew(on_device(shortcut.cells), x, self._compiled)
         return found
+
+    def __call__(self, x: Any) -> Any:
+        """Outputs for one batch, where they were computed: on the device, or on the host."""
+        chain = self.chain_for(x)
+        return self._compiled(x) if chain is None else chain(x)
 
     def _compiled(self, x: Any) -> Any:
         """Outputs for one batch, on the device."""
@@ -507,25 +527,34 @@ class Predictor:
             self.checked.add((x.shape[1:], x.dtype))
 
     def small(self, x: Any, limit: Any = None) -> np.ndarray | None:
-        """Outputs for one small batch of rows like those checked before; None for any other.
+        """Outputs for a batch of rows like those checked before; None for any other.
 
-        `limit` is the most rows; without it only batches that need not be filled up are taken.
+        `limit` is the most rows that the engine is given; without it only batches that need not be
+        filled up are taken.
         """
-        if type(x) is not np.ndarray or (x.shape[1:], x.dtype) not in self.checked:
+        if self.made != Variable.made or not (limit is None or type(limit) is int and limit > 0):
             return None
-        if self.made != Variable.made:
+        found = None if self.shortcut is None else self.shortcut.few(x)
+        return self._alike(x, limit) if found is None else found
+
+    def _alike(self, x: Any, limit: int | None) -> np.ndarray | None:
+        """The same, of what was not answered at once."""
+        if type(x) is not np.ndarray or (x.shape[1:], x.dtype) not in self.checked or not len(x):
             return None
-        rows = len(x)
-        if not rows or (limit is not None and not (type(limit) is int and rows <= limit)):
+        rows, room, shortcut = len(x), room_for(len(x)), self.shortcut
+        beyond = room != rows if limit is None else rows > limit
+        short = shortcut is not None and rows <= shortcut.stretch
+        if beyond and not short:
             return None
         if x.dtype != np.float32:
             x = as_array(x, "x")
-        shortcut = self.shortcut
-        found = None if shortcut is None else shortcut(x, rows)
-        if found is not None:
-            return found
-        room = room_for(rows)
-        if room != rows and limit is None:
+            found = None if shortcut is None else shortcut.few(x)
+            if found is not None:
+                return found
+        chain = self.chain_for(x) if short else None
+        if chain is not None:
+            return chain(x)
+        if beyond:
             return None
-        outputs = self(x if room == rows else filled(x, room))
+        outputs = self._compiled(x if room == rows else filled(x, room))
         return np.array(engine.numpy(outputs)[:rows])  # cut on the host: nothing is compiled for it

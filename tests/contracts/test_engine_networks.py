@@ -7,7 +7,7 @@ import pytest
 
 from contracts.attention_reference import attend
 from contracts.checks import assert_close, wide
-from contracts.engine_table import some
+from contracts.draws import some
 from cornu import engine
 
 
@@ -100,6 +100,27 @@ def test_softmax_rows():
     assert_close(found, powers / powers.sum(1, keepdims=True), rtol=1e-5, atol=1e-7)
 
 
+def test_binary_crossentropy():
+    t = 1 / (1 + np.exp(-some(128, 64).astype("float64")))
+    p = np.clip(t[::-1] ** 2, 0.01, 0.99)
+    given = (engine.array(x, "float32") for x in (p, t))
+    found = engine.binary_crossentropy(*given, 0.02)
+    if found is None:
+        pytest.skip(f"no kernel: {engine.native_kernels()}")
+    p = np.clip(p, 0.02, 0.98)
+    wanted = (-t * np.log(p) - (1 - t) * np.log(1 - p)).mean(1)
+    assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_dense():
+    x, w, bias = some(4, 64, 128), some(128, 64), some(64)
+    found = engine.dense(*map(engine.array, (x, w, bias)), "tanh")
+    if found is None:
+        pytest.skip(f"no kernel: {engine.native_kernels()}")
+    wanted = np.tanh(x.astype("float64") @ w.astype("float64") + bias)
+    assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
 def test_gelu():
     x = some(128, 64)
     found = engine.gelu(engine.array(x))
@@ -107,6 +128,16 @@ def test_gelu():
         pytest.skip(f"no kernel: {engine.native_kernels()}")
     below = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.ravel().tolist()]
     assert_close(found, x * np.reshape(below, x.shape), rtol=1e-5, atol=2e-7)
+
+
+def test_gelu_matmul():
+    x, w = some(128, 512), some(512, 256)
+    found = engine.gelu_matmul(engine.array(x), engine.array(w))
+    if found is None:
+        pytest.skip(f"no kernel: {engine.native_kernels()}")
+    below = [0.5 * math.erfc(-v / math.sqrt(2)) for v in x.ravel().tolist()]
+    wanted = (x * np.reshape(below, x.shape)) @ w.astype("float64")
+    assert_close(found, wanted, rtol=1e-5, atol=5e-5)
 
 
 def test_pool_of_whole_numbers():

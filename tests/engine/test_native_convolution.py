@@ -5,12 +5,14 @@ import threading
 import jax
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cornu import engine
 from cornu.engine import native
 from cornu.engine.native import convolution
+from engine import convolving
+from engine.convolving import a_few, all_three, how, many
 from engine.window_reference import Geometry, arrays, conv, conv_slopes, error
 
 CLOSE = 1e-5
@@ -33,21 +35,8 @@ KNOWN = {
 }
 
 
-def how(g: Geometry) -> tuple:
-    return g.strides, g.padding, g.dilation, g.groups
-
-
 def check(g: Geometry, seed: int = 0) -> None:
-    x, w, dy = arrays(g, seed)
-
-    def all_three(x, w, dy):
-        y, back = jax.vjp(lambda x, w: engine.conv(x, w, *how(g)), x, w)
-        return y, *back(dy)
-
-    found = jax.jit(all_three)(x, w, dy)
-    wanted = (conv(x, w, g), *conv_slopes(x, w, dy, g))
-    errors = [error(a, b) for a, b in zip(found, wanted, strict=True)]
-    assert max(errors) <= CLOSE, errors
+    convolving.check(g, CLOSE, seed)
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -60,7 +49,7 @@ def test_kernels_are_used_for_them():
     for g in KNOWN.values():
         x, w, _ = arrays(g)
         text = jax.jit(lambda x, w, g=g: engine.conv(x, w, *how(g))).lower(x, w).as_text()
-        assert "cornu_conv" in text, g
+        assert "cornu_conv" in text or "cornu_product" in text, g
 
 
 @st.composite
@@ -85,17 +74,13 @@ def geometries(draw) -> Geometry:
     return Geometry(space, window, strides, dilation, padding, batch, groups, channels, filters)
 
 
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
-
-
-@settings(max_examples=50, **QUIET)
+@a_few(30)
 @given(geometries())
 def test_random_geometries(g: Geometry):
     check(g)
 
 
-@pytest.mark.slow
-@settings(max_examples=500, **(QUIET | {"derandomize": False}))
+@many(500)
 @given(geometries(), st.integers(0, 1000))
 def test_many_random_geometries(g: Geometry, seed: int):
     check(g, seed)
@@ -222,11 +207,7 @@ def test_a_gpu_gets_what_xla_has():
     x, w, dy = arrays(KNOWN["mnist second"])
     g = KNOWN["mnist second"]
 
-    def both(x, w, dy):
-        y, back = jax.vjp(lambda x, w: engine.conv(x, w, *how(g)), x, w)
-        return y, *back(dy)
-
-    lowered = jax.jit(both).trace(x, w, dy).lower(lowering_platforms=("cuda",))
+    lowered = all_three(g).trace(x, w, dy).lower(lowering_platforms=("cuda",))
     text = lowered.as_text()
     assert text.count("stablehlo.convolution") == 3 and "cornu" not in text
 
@@ -254,12 +235,7 @@ def test_eight_threads_at_once():
     compiled = []
     for g in large:
         x, w, dy = arrays(g)
-
-        def slopes(x, w, dy, g=g):
-            y, back = jax.vjp(lambda x, w: engine.conv(x, w, *how(g)), x, w)
-            return y, *back(dy)
-
-        run = jax.jit(slopes)
+        run = all_three(g)
         run(x, w, dy)
         compiled.append((run, (x, w, dy), (conv(x, w, g), *conv_slopes(x, w, dy, g))))
     wrong: list = []

@@ -224,7 +224,7 @@ def test_no_slope_is_made_for_data():
     text = names(jax.grad(loss(fused), (1, 2)), x, w, bias)
     assert "cornu_conv_weights" in text and "cornu_conv_data" not in text
     text = names(jax.grad(loss(fused), 2), x, w, bias)
-    assert "cornu_cut_back" in text and "cornu_conv_weights" not in text
+    assert "cornu_finish_back" in text and "cornu_conv_weights" not in text
 
 
 @built
@@ -233,7 +233,7 @@ def test_one_kernel_does_it():
     text = jax.jit(fused).lower(*given).as_text()
     assert "@cornu_conv_fused" in text and "compare" not in text
     text = jax.jit(jax.grad(loss(fused), EVERY)).lower(*given).as_text()
-    assert "@cornu_cut_slopes" in text and text.count("@cornu_conv_fused") == 1
+    assert "@cornu_finish_slopes" in text and text.count("@cornu_conv_fused") == 1
 
 
 def test_a_gpu_gets_what_xla_has():

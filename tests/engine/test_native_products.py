@@ -17,7 +17,7 @@ from cornu.engine import native
 from cornu.engine.native import products
 
 pytestmark = pytest.mark.skipif(
-    not (products.has_kernel() and jax.default_backend() == "cpu"),
+    not (products.has_kernel("bfloat16") and jax.default_backend() == "cpu"),
     reason="no native kernels here, or a CPU without AMX",
 )
 CLOSE = 2e-6  # of the largest result; float32's own sums come to as much
@@ -244,19 +244,38 @@ def test_a_gpu_gets_what_xla_has():
 
 
 WITHOUT = """
+import jax
 import numpy as np
 from cornu import engine
 from cornu.engine.native import products
-assert not products.has_kernel()
+kinds = {kinds}
+assert [products.has_kernel(t) for t in products.TYPES] == [kinds > 0, kinds > 1]
 a = np.arange(512 * 128, dtype="float32").reshape(512, 128) % 7
 b = np.arange(128 * 160, dtype="float32").reshape(128, 160) % 5
 assert np.array_equal(engine.matmul(a, b), a @ b)
+bias = np.arange(160, dtype="float32")
+y = engine.dense(a, b, bias, "relu")
+assert (y is None) == (kinds == 0)
+assert y is None or np.array_equal(y, np.maximum(a @ b + bias, 0))
+ones = np.ones((512, 160), "float32")
+da, db = jax.vjp(engine.matmul, a, b)[1](ones)
+assert np.array_equal(da, ones @ b.T) and np.array_equal(db, a.T @ ones)
+big = jax.ShapeDtypeStruct((4096, 1024), "float32")
+assert not products.takes(big, jax.ShapeDtypeStruct((1024, 256), "float32"))
+half = jax.ShapeDtypeStruct((512, 128), "bfloat16")
+assert not products.takes(half, jax.ShapeDtypeStruct((128, 160), "bfloat16"))
 """
 
 
-@pytest.mark.parametrize("said", [{"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, {"CORNU_NATIVE": "0"}])
-def test_without_the_tiles(said):
+@pytest.mark.parametrize(
+    "said, kinds",
+    [({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, 1), ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, 0),
+     ({"CORNU_NATIVE": "0"}, 0)],
+)  # fmt: skip
+def test_without_the_tiles(said, kinds):
+    """By oneDNN alone where vectors are wide, for products that are not too large."""
+    program = WITHOUT.format(kinds=kinds)
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT], env=os.environ | said, capture_output=True, text=True
+        [sys.executable, "-c", program], env=os.environ | said, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Softmax, GELU and normalization of rows by native kernels, against NumPy in float64."""
+"""Softmax, GELU, normalization and crossentropy of rows by native kernels, against float64."""
 
 import math
 
@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from cornu import activations, engine, layers
+from cornu import activations, engine, layers, losses
 from cornu.engine import native
 from cornu.engine.native import rowwise
 
 KERNELS = [
-    f"cornu_{name}{way}" for name in ("softmax", "gelu", "normalize") for way in ("", "_back")
+    f"cornu_{name}{way}"
+    for name in ("softmax", "gelu", "normalize", "binary")
+    for way in ("", "_back")
 ]
 built = pytest.mark.skipif(
     not (all(map(native.available, KERNELS)) and jax.default_backend() == "cpu"),
@@ -65,6 +67,20 @@ def normalized_slopes(x, gamma, dy):
     return dx, (dy * y).sum(rows), dy.sum(rows)
 
 
+LEAST = float(np.float32(1.2e-7))
+
+
+def crossentropy(p, t):
+    p = np.clip(p, np.float32(LEAST), np.float32(1) - np.float32(LEAST))
+    return (-t * np.log(p) - (1 - t) * np.log1p(-p)).mean(-1)
+
+
+def crossentropy_slope(p, t, dy):
+    inside = (p >= np.float32(LEAST)) & (p <= np.float32(1) - np.float32(LEAST))
+    p = np.where(inside, p, 0.5)
+    return np.where(inside, (p - t) / (p * (1 - p)), 0) * dy[..., None] / p.shape[-1]
+
+
 def drawn(shape, seed, scale=1.0):
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype("float32")
 
@@ -89,6 +105,10 @@ def norm(*operands):
     return rowwise.normalize_p.bind(*operands, epsilon=EPSILON)
 
 
+def binary(p, t):
+    return rowwise.binary_p.bind(p, t, least=LEAST)
+
+
 def check(shape, seed, scale):
     x, dy = drawn(shape, seed, scale), drawn(shape, seed + 1)
     gamma, beta = drawn((2, shape[-1]), seed + 2)
@@ -100,6 +120,11 @@ def check(shape, seed, scale):
     found = jax.jit(lambda *a: with_slopes(norm, *a))(x + 3, gamma, beta, dy)
     x64, gamma, beta = wide(x + 3, gamma, beta)
     near(found, (normalized(x64, gamma, beta), *normalized_slopes(x64, gamma, dy64)), 3e-6)
+    p, t, dy = softmax(x) * 1.01, softmax(dy), dy[..., 0]
+    p.reshape(-1)[: p.size // 3] **= 4  # some are next to nothing, some above 1
+    found = jax.jit(lambda p, dy: with_slopes(lambda p: binary(p, t), p, dy))(p, dy)
+    p, t, dy = wide(p, t, dy)
+    near(found, (crossentropy(p, t), crossentropy_slope(p, t, dy)), 4e-7)
 
 
 @built
@@ -166,6 +191,59 @@ def test_derivatives_of_any_order(name):
     if name == "normalize":
         given += list(drawn((2, 9), 5))
     check_grads(lambda *a: fn(*a) * np.arange(9, dtype="float32"), given, 2, eps=1e-2, rtol=2e-2)
+
+
+@built
+def test_crossentropy_next_to_certainty():
+    """Logarithms of what is next to 0 and to 1 keep their bits."""
+    p = np.geomspace(1e-6, 0.5, 4096).astype("float32")
+    p = np.concatenate([p, 1 - p])[:, None]
+    t = np.clip(drawn(p.shape, 1), 0, 1)
+    found, by_p = with_slopes(lambda p: binary(p, t), p, np.ones(len(p), "float32"))
+    p, t = wide(p, t)
+    np.testing.assert_allclose(found, crossentropy(p, t), rtol=6e-7)
+    rounding = 1e-7 / (p * (1 - p))  # of p - t
+    np.testing.assert_array_less(
+        np.abs(by_p - crossentropy_slope(p, t, np.ones(len(p)))), 2 * rounding
+    )
+
+
+@built
+def test_crossentropy_of_targets_that_are_learned():
+    """Slopes by targets, and of both by both, are those of the formula."""
+    p, t = softmax(drawn((2, 5), 1)), softmax(drawn((2, 5), 2))
+    p[0, :2] = [np.nan, 2.0]
+
+    def cubes(of):
+        return lambda p, t: (of(p, t) ** 3).sum()
+
+    def plain(p, t):
+        return rowwise.plain_binary(p, t, LEAST)
+
+    for row in (p[1:], t[1:]), (p, t):
+        found, wanted = (jax.grad(cubes(of), (0, 1))(*row) for of in (binary, plain))
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    found, wanted = (jax.hessian(cubes(of), (0, 1))(p[1:], t[1:]) for of in (binary, plain))
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+@built
+def test_losses_ask_for_crossentropy():
+    p, t = softmax(drawn((64, 256), 1)), softmax(drawn((64, 256), 2))
+    loss = losses.BinaryCrossentropy()
+    assert "cornu_binary" in text(loss, t, p)
+    np.testing.assert_allclose(loss(t, p), crossentropy(*wide(p, t)).mean(), rtol=1e-6)
+    smoothed = losses.BinaryCrossentropy(label_smoothing=0.2)
+    wanted = crossentropy(p.astype("float64"), t * 0.8 + 0.1).mean()
+    np.testing.assert_allclose(smoothed(t, p), wanted, rtol=1e-6)
+    others = [
+        text(losses.BinaryCrossentropy(from_logits=True), t, p),
+        text(losses.BinaryCrossentropy(axis=0), t, p),
+        text(loss, t[:, :4], p[:, :4]),
+    ]
+    assert not any("cornu_binary" in words for words in others)
 
 
 @built
@@ -241,7 +319,6 @@ def test_layer_normalization_is_the_same_without_kernels(center, scale, monkeypa
 def test_none_of_it_where_nothing_was_built(monkeypatch):
     monkeypatch.setattr(native, "available", lambda name: False)
     x = drawn((64, 256), 1)
-    assert (
-        engine.softmax_rows(x) is engine.gelu(x) is engine.normalized_rows(x, None, None, 1) is None
-    )
+    assert engine.softmax_rows(x) is engine.gelu(x) is None
+    assert engine.normalized_rows(x, None, None, 1) is engine.binary_crossentropy(x, x, 0.1) is None
     np.testing.assert_allclose(activations.gelu(x), gelu(x.astype("float64")), atol=1e-6)

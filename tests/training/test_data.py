@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cornu as keras
-from cornu import engine, layers
+from cornu import engine, layers, tree
 from cornu.training.data import Arrays, Batch, OnDevice, OnHost
 
 
@@ -93,3 +93,35 @@ def test_buffers_are_aligned_for_the_device():
     for shape in ((3,), (7, 5), (1, 2, 3)):
         made = engine.buffer(shape, "float32")
         assert made.shape == shape and made.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_targets_that_are_the_input_are_there_once(home, same):
+    """Autoencoders learn what they see: one buffer, one array for what is compiled, one cut."""
+    x = np.arange(40, dtype="float32").reshape(20, 2)
+    source = Arrays(Batch(x, [x if same else x.copy()], [None]), 4, shuffle=True, resident=True)
+    seen = []
+    for part in source.parts():
+        lean = part.batch.lean()
+        assert isinstance(lean.y[0], tuple) == same
+        assert lean.whole().y[0] is part.batch.y[0]
+        for one in part.singly():
+            taken = lean.whole().take(one.order, one.first, one.rows)
+            assert (taken.y[0] is taken.x) == same
+            np.testing.assert_array_equal(taken.y[0], taken.x)
+            seen += (np.asarray(taken.x)[:, 0] // 2).tolist()
+    assert sorted(seen) == list(range(20))
+
+
+def test_an_autoencoder_learns_the_same_from_a_copy(home):
+    x = np.random.default_rng(0).random((40, 8)).astype("float32")
+    found = []
+    for targets in (x, x.copy()):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([layers.Input((8,)), layers.Dense(3), layers.Dense(8)])
+        model.compile("adam", "mse")
+        history = model.fit(x, targets, batch_size=16, epochs=2, validation_data=(x, targets))
+        found.append((history.history, model.evaluate(x, targets), model.get_weights()))
+    for one, other in zip(*found, strict=True):
+        for a, b in zip(tree.leaves(one), tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)

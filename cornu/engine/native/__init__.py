@@ -82,7 +82,7 @@ def _loaded(path: Path) -> Loaded:
     library.cornu_handlers.restype = ctypes.c_char_p
     library.cornu_description.restype = ctypes.c_char_p
     library.cornu_conv_by.restype = ctypes.c_char_p
-    library.cornu_has_products.restype = ctypes.c_int
+    library.cornu_products.restype = ctypes.c_int
     library.cornu_handler.restype = ctypes.c_void_p
     names = library.cornu_handlers().decode().split()
     for name in names:

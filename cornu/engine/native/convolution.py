@@ -3,8 +3,8 @@
 `conv(x, w)` is linear in both, and so are the gradients of data and weights: with `forward`,
 `data` and `weights` the family is closed, and jvp, grad of any order, scan and jit follow. On a CPU
 each is lowered to a native kernel where that is faster (`has_kernel`): oneDNN's, or our own for
-results of few channels (`src/few.cc`) and for windows of 3x3 in steps of one (`src/winograd.cc`,
-not when JAX's matmul precision is "highest").
+results of few channels (`src/few.cc`), the weights of first layers (`src/stem.cc`) and windows of
+3x3 in steps of one (`src/winograd.cc`, not when JAX's matmul precision is "highest").
 Elsewhere, `vmap` over weights included, it is lowered to what XLA has (`plain`), so that a program
 traced here and compiled for a GPU is that of plain JAX. With a bias and relu: `native/fused.py`.
 
@@ -111,7 +111,7 @@ def _known(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> bool
 
 
 def kernel(way: str, x: tuple, w: tuple, y: tuple, how: How, dtype: str) -> str:
-    """What computes it: "winograd", "few", what oneDNN names its kernel, or "" for nothing."""
+    """What computes it: "winograd", "few", "stem", oneDNN's name of its kernel, "" for nothing."""
     lows, highs = zip(*how.padding, strict=True)
     numbers = (len(x) - 2, how.groups, TYPES[dtype], *x, *w, *y)
     numbers += (*how.strides, *how.dilation, *lows, *highs)

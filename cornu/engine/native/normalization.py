@@ -22,7 +22,7 @@ from jax.interpreters import ad, batching
 from cornu.engine import native
 from cornu.engine.native import Primitive
 from cornu.engine.native.convolution import lowered
-from cornu.engine.native.fused import cut
+from cornu.engine.native.finish import cut
 
 LEAST = 1 << 13  # numbers of x, from which on XLA is never faster
 

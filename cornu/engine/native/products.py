@@ -1,9 +1,9 @@
 """Products of matrices by a native kernel: a primitive whose derivatives are such products again.
 
-It is linear in both, and its slopes are products with one or the other turned, so
-that jvp, grad of any order, scan and jit follow. On a CPU with AMX's tiles it is lowered to our own
-kernel (`src/amx.h` says how that is faster than float32 and as exact), and everywhere else,
-`vmap` over one factor included, to what XLA has.
+It is linear in both, and its slopes are products with one or the other turned, so that jvp, grad of
+any order, scan and jit follow. On a CPU with AMX's tiles it is lowered to our own kernel
+(`src/amx.h` says how that is faster than float32 and as exact), on others with AVX-512 to oneDNN's
+for each thread's share, and everywhere else, `vmap` over one factor included, to what XLA has.
 
 Shapes: a (..., rows, depth), b (..., depth, columns), with the same axes before; one that is
 "turned" has its last two axes exchanged.
@@ -24,7 +24,8 @@ from cornu.engine.native.convolution import lowered
 
 NARROW = 16  # a side of a tile: of less the kernel multiplies zeros
 TYPES = ("float32", "bfloat16")
-LEAST = 1 << 23  # multiplications: of fewer not worth loading a library for
+LEAST = 1 << 19  # multiplications: of fewer XLA does as well
+MOST = 1 << 27  # without tiles: of more XLA does as well
 
 
 def _sides(a: tuple, b: tuple, a_turned: bool, b_turned: bool) -> tuple[int, int, int]:
@@ -36,31 +37,37 @@ def _sides(a: tuple, b: tuple, a_turned: bool, b_turned: bool) -> tuple[int, int
 def takes(a: Any, b: Any, b_turned: bool = False) -> bool:
     """Whether the kernel is faster for a product and for its slopes.
 
-    Measured on 2 cores (AVX-512, AMX), GFLOP/s of the kernel / of oneDNN's sgemm: (4096, 784) by
-    (784, 512): 530 / 316, its slopes 391 / 284 and 500 / 315; (256, 784) by (784, 128): 315 / 287;
-    (100, 333) by (333, 70): 128 / 219 (idle), 76 / 65 (busy).
+    Least wall ms of 800 on 2 busy cores, on tiles / by oneDNN alone / XLA's: (256, 784) by (784,
+    128) 0.16 / 0.18 / 0.24, its slopes 0.14 and 0.18 / 0.20 / 0.30; (256, 64) by (64, 32) 0.009 /
+    0.008 / 0.010, its slopes 0.009 / 0.009 / 0.009 and 0.023; (4096, 784) by (784, 512) 6.7 / 11.2
+    / 12.5, its slope by the right side 7.2 / 13.5 / 12.3.
     """
     return (
         a.dtype == b.dtype
-        and str(a.dtype) in TYPES
         and a.ndim == b.ndim >= 2
         and a.shape[:-2] == b.shape[:-2]
         and _pays(a.shape, b.shape, False, b_turned)
         and jax.default_backend() == "cpu"
         and jax.device_count() == 1  # XLA cannot cut a foreign call in parts
-        and has_kernel()
+        and has_kernel(str(a.dtype))
     )
 
 
 def _pays(a: tuple, b: tuple, a_turned: bool, b_turned: bool) -> bool:
     sides = _sides(a, b, a_turned, b_turned)
-    return math.prod(a[:-2]) * math.prod(sides) >= LEAST and min(sides) >= NARROW
+    most = math.inf if _kinds() == len(TYPES) else MOST
+    return LEAST <= math.prod(a[:-2]) * math.prod(sides) <= most and min(sides) >= NARROW
 
 
 @functools.cache
-def has_kernel() -> bool:
-    """Whether the library is here, and this CPU has the tiles."""
-    return native.available("cornu_product") and bool(native.load().library.cornu_has_products())
+def _kinds() -> int:
+    """Of how many TYPES there are products: of bfloat16 on tiles alone."""
+    return native.load().library.cornu_products() if native.available("cornu_product") else 0
+
+
+def has_kernel(dtype: str = "float32") -> bool:
+    """Whether the library is here and has products of that type."""
+    return dtype in TYPES[: _kinds()]
 
 
 # ---------------------------------------------------------------- the primitive
@@ -72,7 +79,7 @@ def _plain(a: Any, b: Any, a_turned: bool, b_turned: bool) -> Any:
 
 
 def _native(a: Any, b: Any, a_turned: bool, b_turned: bool) -> Any:
-    if not (has_kernel() and _pays(a.shape, b.shape, a_turned, b_turned)):
+    if not (has_kernel(str(a.dtype)) and _pays(a.shape, b.shape, a_turned, b_turned)):
         return _plain(a, b, a_turned, b_turned)
     result = jax.ShapeDtypeStruct(_shape(a.shape, b.shape, a_turned, b_turned), a.dtype)
     turned = {"a_turned": host.bool_(a_turned), "b_turned": host.bool_(b_turned)}

@@ -21,7 +21,8 @@ class Form(NamedTuple):
     """What a function is.
 
     plain: `plain(*operands, **said)`, made of JAX. slopes: how many operands, the first ones, have
-    slopes; others are constants. like: the abstract result of abstract operands.
+    slopes by kernels; the others are constants most of the time, and where they are not, all is
+    plain. like: the abstract result of abstract operands.
     """
 
     plain: Callable
@@ -73,8 +74,10 @@ def primitive(name: str, form: Form, value_kernel: Callable, back_kernel: Callab
     )
 
     def slope(operands: tuple, tangents: tuple, **said: Any) -> tuple:
+        by, others = tangents[: form.slopes], tangents[form.slopes :]
+        if not all(map(is_zero, others)):
+            return jax.jvp(functools.partial(form.plain, **said), operands, tuple(whole(tangents)))
         y = value.bind(*operands, **said)
-        by = tangents[: form.slopes]
         carried = nothing(y) if all(map(is_zero, by)) else _bound(along, operands, by, said)
         return y, carried
 
@@ -93,8 +96,8 @@ def primitive(name: str, form: Form, value_kernel: Callable, back_kernel: Callab
         return [None] * len(operands) + [_bound(along, operands, by, said)]
 
     ad.primitive_jvps[value] = slope
-    ad.primitive_jvps[along] = _linear(along, form.along, form.slopes, form.slopes)
-    ad.primitive_jvps[back] = _linear(back, form.back, form.slopes, 1)
+    ad.primitive_jvps[along] = _linear(along, form.along, form.slopes)
+    ad.primitive_jvps[back] = _linear(back, form.back, 1)
     ad.primitive_transposes[along] = along_transposed
     ad.primitive_transposes[back] = back_transposed
     for made, plain in ((value, form.plain), (along, form.along), (back, form.back)):
@@ -110,7 +113,7 @@ def _bound(made: Primitive, operands: Any, slopes: Any, said: dict) -> Any:
     return made.bind(*operands, *whole(slopes), **said)
 
 
-def _linear(made: Primitive, plain: Callable, slopes: int, carried: int) -> Callable:
+def _linear(made: Primitive, plain: Callable, carried: int) -> Callable:
     """The derivative of what is linear in its last `carried` operands."""
 
     def rule(given: tuple, tangents: tuple, **said: Any) -> tuple:
@@ -118,9 +121,9 @@ def _linear(made: Primitive, plain: Callable, slopes: int, carried: int) -> Call
         count, parts = len(given) - carried, []
         if not all(map(is_zero, tangents[count:])):
             parts.append(_bound(made, given[:count], tangents[count:], said))
-        if not all(map(is_zero, tangents[:slopes])):
-            of = functools.partial(_first, plain, given[slopes:], said)
-            parts.append(jax.jvp(of, given[:slopes], tuple(whole(tangents[:slopes])))[1])
+        if not all(map(is_zero, tangents[:count])):
+            of = functools.partial(_first, plain, given[count:], said)
+            parts.append(jax.jvp(of, given[:count], tuple(whole(tangents[:count])))[1])
         if not parts:
             return found, jax.tree.map(nothing, found)
         return found, jax.tree.map(lambda *each: sum(each[1:], each[0]), *map(_alike(found), parts))

@@ -86,35 +86,55 @@ Team& team() {
 
 thread_local ffi::ThreadPool* the_pool = nullptr;
 
-// Pieces of work that several threads take; it outlives those that come too late.
-struct Shared {
-  Shared(const Piece& f, int64_t n, int64_t piece) : f(f), n(n), piece(piece) {}
+// Work that several threads share; it outlives those that come too late.
+class Shared {
+ public:
+  explicit Shared(std::vector<Phase> phases) : phases_(std::move(phases)), been_(phases_.size()) {}
 
-  const Piece& f;
-  const int64_t n, piece;
-  std::atomic<int64_t> taken{0}, done{0};
-  std::mutex mutex;
-  std::exception_ptr error;
-
+  // Who comes too late finds nothing to do, and nobody waits for others after the last phase...
   void help() {
-    for (int64_t begin; (begin = taken.fetch_add(1) * piece) < n;) {
-      const int64_t end = std::min(n, begin + piece);
-      try {
-        f(begin, end);
-      } catch (...) {
-        std::lock_guard<std::mutex> lock(mutex);
-        error = std::current_exception();
-      }
-      done.fetch_add(end - begin);
+    for (size_t i = 0; i < phases_.size(); ++i) {
+      if (i > 0) wait(i - 1);
+      take(phases_[i], been_[i]);
     }
   }
 
-  void wait() const {
-    for (int turn = 0; done.load() < n; ++turn)
+  // ...but who needs the results.
+  void finish() {
+    help();
+    wait(phases_.size() - 1);
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  struct Been {
+    std::atomic<int64_t> taken{0}, done{0};
+  };
+
+  void take(const Phase& phase, Been& been) {
+    for (int64_t begin; (begin = been.taken.fetch_add(1) * phase.piece) < phase.n;) {
+      const int64_t end = std::min(phase.n, begin + phase.piece);
+      try {
+        phase.f(begin, end);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        error_ = std::current_exception();
+      }
+      been.done.fetch_add(end - begin);
+    }
+  }
+
+  void wait(size_t i) const {
+    for (int turn = 0; been_[i].done.load() < phases_[i].n; ++turn)
       turn < PATIENCE ? __builtin_ia32_pause() : static_cast<void>(sched_yield());
   }
 
   static constexpr int PATIENCE = 4000;  // turns: pieces end within microseconds of each other
+
+  const std::vector<Phase> phases_;
+  std::vector<Been> been_;
+  std::mutex mutex_;
+  std::exception_ptr error_;
 };
 
 struct Scratch {
@@ -143,19 +163,23 @@ Helpers::Helpers(ffi::ThreadPool* pool) : before_(the_pool) { the_pool = pool; }
 Helpers::~Helpers() { the_pool = before_; }
 ffi::ThreadPool* Helpers::here() { return the_pool; }
 
-void in_pieces(int64_t n, int64_t piece, const Piece& f) {
+void in_pieces(int64_t n, int64_t piece, const Piece& f) { in_phases({{n, piece, f}}); }
+
+void in_phases(std::vector<Phase> phases) {
+  int64_t most = 0;  // pieces of a phase
+  for (const Phase& phase : phases)
+    most = std::max(most, (phase.n + phase.piece - 1) / phase.piece);
   ffi::ThreadPool* pool = Helpers::here();
-  const int64_t pieces = n > 0 ? (n + piece - 1) / piece : 0;
-  if (pool == nullptr || pieces <= 1) {
-    for (int64_t i = 0; i < n; i += piece) f(i, std::min(n, i + piece));
+  if (pool == nullptr || most <= 1) {
+    for (const Phase& phase : phases)
+      for (int64_t i = 0; i < phase.n; i += phase.piece)
+        phase.f(i, std::min(phase.n, i + phase.piece));
     return;
   }
-  const auto work = std::make_shared<Shared>(f, n, piece);
-  for (int64_t i = 1; i < std::min<int64_t>(pieces, threads()); ++i)
+  const auto work = std::make_shared<Shared>(std::move(phases));
+  for (int64_t i = 1; i < std::min<int64_t>(most, threads()); ++i)
     pool->Schedule([work] { work->help(); });
-  work->help();
-  work->wait();
-  if (work->error) std::rethrow_exception(work->error);
+  work->finish();
 }
 
 int widest() {

@@ -68,23 +68,6 @@ ffi::Error guarded(F&& f) {
   return ffi::Error::Success();
 }
 
-template <class F>
-ffi::Error run(double work, F&& f) {
-  return guarded([&] {
-    if (work >= SMALL) {
-      on_team_thread(f);
-      return;
-    }
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    struct Restore {
-      int n;
-      ~Restore() { omp_set_num_threads(n); }
-    } restore{before};
-    f();
-  });
-}
-
 // While one lives, threads of a pool help the one that made it.
 class Helpers {
  public:
@@ -97,9 +80,34 @@ class Helpers {
   ffi::ThreadPool* before_;
 };
 
+// While one lives, its thread has neither helpers nor a team, and oneDNN makes primitives for one.
+class Alone {
+ public:
+  Alone() : team_(omp_get_max_threads()), nobody_(nullptr) { omp_set_num_threads(1); }
+  ~Alone() { omp_set_num_threads(team_); }
+  Alone(const Alone&) = delete;
+
+ private:
+  const int team_;
+  const Helpers nobody_;
+};
+
+template <class F>
+ffi::Error run(double work, F&& f) {
+  return guarded([&] {
+    if (work >= SMALL) {
+      on_team_thread(f);
+      return;
+    }
+    const Alone alone;
+    f();
+  });
+}
+
 // The same on the thread that XLA called, with threads of XLA's pool where `parallel` shares work:
-// for kernels without oneDNN. A product of 25 million multiplications takes 0.20 ms so, and 0.29 on
-// the team, whose threads must all be woken (busy machine, least of 60).
+// for our own kernels, and for oneDNN's where each thread is `Alone`. A product of 25 million
+// multiplications takes 0.20 ms so, and 0.29 on the team, whose threads must all be woken (busy
+// machine, least of 60).
 template <class F>
 ffi::Error run(double work, ffi::ThreadPool& pool, F&& f) {
   return guarded([&] {
@@ -111,6 +119,14 @@ ffi::Error run(double work, ffi::ThreadPool& pool, F&& f) {
 // f(begin, end) over pieces of 0..n-1, each by whoever of several threads is free; inside `run`.
 using Piece = std::function<void(int64_t, int64_t)>;
 void in_pieces(int64_t n, int64_t piece, const Piece& f);
+
+// The same several times, one phase after the other: all of one is done before the next begins, and
+// threads are woken once.
+struct Phase {
+  int64_t n, piece;
+  Piece f;
+};
+void in_phases(std::vector<Phase> phases);
 
 // Numbers of 0..n-1 in each part, if there is one for each thread; so `begin / part_of(n)` tells
 // parts apart.

@@ -8,7 +8,7 @@
 // 28x28x1 from 32: 1.4/5.9; 32x32x3 from 32: 4.6/8.8.
 #include "few.h"
 
-#include "common.h"
+#include "band.h"
 
 namespace cornu::few {
 namespace {
@@ -45,39 +45,6 @@ float* room(int slot, int64_t numbers) {
 
 enum Slot { kWeights = 3, kRows };
 
-// Rows of a picture with the zeros around them, for `places` rows of results. Those are computed
-// WIDEST at a time: what is read behind the last one is room, and goes into no result.
-struct Band {
-  int64_t places, rows, columns, row, size;
-
-  explicit Band(const Shape& s)
-      : places(s.out_height), columns((s.out_width - 1) * s.stride_x + s.window_x) {
-    row = columns * s.channels;
-    const int64_t most = (ROOM / row - s.window_y) / s.stride_y + 1;
-    const int64_t count = parts(s.out_height, std::max<int64_t>(most, 1));
-    const int64_t team = threads();
-    places = parts(s.out_height, s.batch < team ? std::max(count, team) : count);
-    rows = (places - 1) * s.stride_y + s.window_y;
-    size = rows * row + WIDEST * s.stride_x * s.channels;
-  }
-  static int64_t parts(int64_t n, int64_t size_or_count) {
-    return (n + size_or_count - 1) / size_or_count;
-  }
-};
-
-// Fills it from row `top` of a picture on, which may be before or behind it.
-void fill(const Shape& s, const Band& b, const float* picture, int64_t top, float* to) {
-  const int64_t width = std::min(s.width, b.columns - s.low_x) * s.channels;
-  const int64_t before = s.low_x * s.channels, behind = b.row - before - width;
-  for (int64_t y = top; y < top + b.rows; ++y, to += b.row) {
-    const bool outside = y < 0 || y >= s.height || width <= 0;
-    std::fill_n(to, outside ? b.row : before, 0.0f);
-    if (outside) continue;
-    std::copy_n(picture + y * s.width * s.channels, width, to + before);
-    std::fill_n(to + before + width, behind, 0.0f);
-  }
-}
-
 }  // namespace
 
 bool takes(const Shape& s) {
@@ -89,7 +56,7 @@ bool takes(const Shape& s) {
 void forward(const Shape& s, const float* x, const float* w, const float* bias, bool relu,
              float* y) {
   const Lanes& use = *lanes();
-  const Band band(s);
+  const Band band(s, ROOM);  // what is computed WIDEST at a time is read behind its last row
   const int64_t run = s.window_x * s.channels, size = s.window_y * run;
   float* turned = room(kWeights, s.filters * size);
   for (int64_t f = 0; f < s.filters; ++f)
@@ -98,13 +65,14 @@ void forward(const Shape& s, const float* x, const float* w, const float* bias, 
   for (int64_t i = 0; bias != nullptr && i < WIDEST; ++i) repeated[i] = bias[i % s.filters];
   const int64_t bands = Band::parts(s.out_height, band.places);
   parallel(s.batch * bands, [&](int64_t begin, int64_t end) {
-    float* rows = room(kRows, band.size);
-    std::fill(rows + band.rows * band.row, rows + band.size, 0.0f);
+    const int64_t behind = WIDEST * s.stride_x * s.channels;
+    float* rows = room(kRows, band.size + behind);
+    std::fill_n(rows + band.size, behind, 0.0f);
     for (int64_t n = begin; n < end; ++n) {
       const int64_t picture = n / bands, first = n % bands * band.places;
       const int64_t last = std::min(first + band.places, s.out_height);
-      fill(s, band, x + picture * s.height * s.width * s.channels, first * s.stride_y - s.low_y,
-           rows);
+      band.fill(s, x + picture * s.height * s.width * s.channels, first * s.stride_y - s.low_y,
+                rows);
       for (int64_t i = first; i < last; ++i) {
         float* to = y + (picture * s.out_height + i) * s.out_width * s.filters;
         use.row[s.filters - 1]({rows + (i - first) * s.stride_y * band.row, turned, repeated,

@@ -1,8 +1,9 @@
 // Products of matrices on AMX (amx.h), for those that are large enough.
 //
-// Blocks as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008: the
-// team packs a block of the right side together, each thread packs rows of the left one for itself
-// and multiplies them with all of that block.
+// Blocks as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008: a
+// block of the right side is packed, then rows of the left one, and these multiplied with all of
+// that block. Of one product each thread computes a share; of several with one right side, threads
+// pack that together.
 #include "products.h"
 
 #include <atomic>
@@ -19,7 +20,9 @@ struct Blocks {
   int64_t rows, depth, columns;
 };
 
-constexpr double TIMES_FASTER = 16;  // than what `run` means by a multiplication
+void plainly(const Product<Half>&) {}  // always parts of themselves, and never without tiles
+
+constexpr double TIMES_FASTER = 8;  // than what `run` means by a multiplication
 
 enum Slot { kLeft, kRight };
 
@@ -59,10 +62,12 @@ bool multiplied(const Product<Number>& p, const Half* right, Range down, Range a
       const amx::BlockOf<Number> c{p.result.start + row * p.result.row + column, p.result.row};
       const int64_t high = std::min(PAIR, down.end - row),
                     wide = std::min(PAIR, across.end - column);
-      if constexpr (amx::PARTS<Number> == 1)
+      if constexpr (amx::PARTS<Number> == 1) {
         amx::multiply(lines, panels, deep.size(), c, high, wide);
-      else
+      } else {
         amx::multiply(lines, panels, deep.size(), c, high, wide, p.more || deep.begin > 0);
+        if (p.finish && deep.end == p.depth) p.finish(c.start, c.row, high, wide, p.bias + column);
+      }
     }
   }
   return finite;
@@ -76,40 +81,80 @@ bool computed(const Alike<Number>& all) {
   const Blocks most = blocks_of(first);
   Half* packed = room<Number>(kRight, std::min(first.columns, most.columns), most.depth);
   std::atomic<bool> finite{true};
+  std::vector<Phase> phases;
   for (int64_t column = 0; column < first.columns; column += most.columns) {
     const Range across{column, std::min(first.columns, column + most.columns)};
     for (int64_t k = 0; k < first.depth; k += most.depth) {
       const Range deep{k, std::min(first.depth, k + most.depth)};
-      in_pieces(across.size(), 2 * PAIR, [&](int64_t begin, int64_t end) {
+      const auto pack = [=, &first, &finite](int64_t begin, int64_t end) {
         Half* to = packed + begin / amx::SIDE * amx::panel_of<Number>(deep.size());
-        const auto lines = first.right.at(column + begin, k);
+        const auto lines = first.right.at(across.begin + begin, deep.begin);
         if (!amx::pack(amx::Which::right, lines, end - begin, deep.size(), to)) finite = false;
-      });
+      };
+      phases.push_back({across.size(), 2 * PAIR, pack});
       for (const Product<Number>& p : all) {
-        const int64_t rows = std::clamp(up(p.rows / (4 * threads()), PAIR), PAIR, most.rows);
-        in_pieces(p.rows, rows, [&](int64_t begin, int64_t end) {
+        const auto multiply = [=, &p, &finite](int64_t begin, int64_t end) {
           const amx::Tiles tiles;
           if (!multiplied(p, packed, {begin, end}, across, deep)) finite = false;
-        });
+        };
+        const int64_t rows = std::clamp(up(p.rows / (4 * threads()), PAIR), PAIR, most.rows);
+        phases.push_back({p.rows, rows, multiply});
       }
     }
   }
+  in_phases(std::move(phases));
   return finite;
+}
+
+// Whether a product by one thread is faster on tiles than by oneDNN, which packs less: those save 8
+// ps a multiplication, and packing takes 0.27 ns a number.
+bool on_tiles(const Product<float>& p) {
+  return amx::usable() && p.rows * p.columns > 35 * (p.rows + p.columns);
+}
+bool on_tiles(const Product<Half>&) { return true; }
+
+// One product by this thread.
+template <class Number>
+bool computed_alone(const Product<Number>& p) {
+  const Alone alone;
+  if (on_tiles(p)) return computed<Number>({p});
+  plainly(p);
+  return true;
 }
 
 // Each thread computes some of many products, which `product` makes.
 template <class Number, class Make>
-bool apart(int64_t count, Make&& product) {
+bool apart(int64_t count, int64_t piece, Make&& product) {
   std::atomic<bool> finite{true};
-  parallel(count, [&](int64_t begin, int64_t end) {
-    const Helpers nobody(nullptr);
-    for (int64_t i = begin; i < end; ++i)
-      if (!computed<Number>({product(i)})) finite = false;
+  in_pieces(count, piece, [&](int64_t begin, int64_t end) {
+    if (!computed_alone<Number>(product(begin, end))) finite = false;
   });
   return finite;
 }
 
-void plainly(const Product<Half>&) {}  // which are always parts of themselves
+// One product, of which each thread computes lines of the longer side. It packs the shorter one for
+// itself: what another core has packed comes out of that one's caches, which takes longer. Least
+// wall ms of 800 on a busy machine, so / packed together: (256, 784) by (784, 128) 0.16 / 0.20,
+// (128, 256) by (256, 784) 0.16 / 0.25, (128, 6272) by (6272, 512) 2.5 / 3.5.
+template <class Number>
+bool in_shares(const Product<Number>& p) {
+  const bool by_rows = p.rows >= p.columns;
+  const int64_t lines = by_rows ? p.rows : p.columns, share = up(part_of(lines), PAIR);
+  return apart<Number>(lines, share, [&](int64_t begin, int64_t end) {
+    Product<Number> part = p;
+    if (by_rows) {
+      part.left = p.left.at(begin, 0);
+      part.result.start += begin * p.result.row;
+      part.rows = end - begin;
+    } else {
+      part.right = p.right.at(begin, 0);
+      part.result.start += begin;
+      part.bias += p.bias ? begin : 0;
+      part.columns = end - begin;
+    }
+    return part;
+  });
+}
 
 struct Sizes {
   int64_t first, second;  // of the last two axes
@@ -137,7 +182,9 @@ ffi::Error all_products(ffi::ThreadPool& pool, const ffi::AnyBuffer& a, const ff
     return Product<Number>{by_rows, by_columns, rows, columns, depth, {z, columns}};
   };
   return run(double(count) * rows * columns * depth / TIMES_FASTER, pool, [&] {
-    const bool finite = count == 1 ? computed<Number>({product(0)}) : apart<Number>(count, product);
+    const auto one = [&](int64_t i, int64_t) { return product(i); };
+    const bool finite = count == 1 ? in_shares(product(0)) : apart<Number>(count, 1, one);
+    const Alone alone;
     for (int64_t i = 0; !finite && i < count; ++i) plainly(product(i));
   });
 }
@@ -148,6 +195,30 @@ ffi::Error Multiply(ffi::ThreadPool pool, ffi::AnyBuffer a, ffi::AnyBuffer b,
   const auto f = a.element_type() == ffi::F32 ? all_products<float> : all_products<Half>;
   return f(pool, a, b, *c, a_turned, b_turned);
 }
+
+// x (rows, depth), w (depth, columns), bias (columns,).
+ffi::Error Dense(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x, ffi::Buffer<ffi::F32> w,
+                 ffi::Buffer<ffi::F32> bias, int32_t activation, ffi::ResultBuffer<ffi::F32> y) {
+  const int64_t rows = x.dimensions()[0], depth = x.dimensions()[1], columns = w.dimensions()[1];
+  Product<float> p{{x.typed_data(), depth, 1}, {w.typed_data(), 1, columns}, rows, columns, depth,
+                   {y->typed_data(), columns}};
+  p.finish = finish_of(static_cast<Activation>(activation));
+  p.bias = bias.typed_data();
+  return run(double(rows) * columns * depth / TIMES_FASTER, pool, [&] {
+    if (in_shares(p)) return;
+    const Alone alone;
+    plainly(p);
+  });
+}
+
+CORNU_HANDLER(cornu_dense, Dense,
+              ffi::Ffi::Bind()
+                  .Ctx<ffi::ThreadPool>()
+                  .Arg<ffi::Buffer<ffi::F32>>()
+                  .Arg<ffi::Buffer<ffi::F32>>()
+                  .Arg<ffi::Buffer<ffi::F32>>()
+                  .Attr<int32_t>("activation")
+                  .Ret<ffi::Buffer<ffi::F32>>());
 
 CORNU_HANDLER(cornu_product, Multiply,
               ffi::Ffi::Bind()
@@ -160,7 +231,9 @@ CORNU_HANDLER(cornu_product, Multiply,
 
 }  // namespace
 
-bool compute(const Alike<float>& all) { return computed(all); }
+bool compute(const Alike<float>& all) {
+  return all.size() == 1 ? in_shares(all.front()) : computed(all);
+}
 
 void plainly(const Product<float>& p) {
   const bool left_turned = p.left.step != 1, right_turned = p.right.line != 1;
@@ -172,9 +245,10 @@ void plainly(const Product<float>& p) {
                                  p.depth, 1, p.left.start, left, p.right.start, right,
                                  p.more ? 1 : 0, p.result.start, p.result.row);
   dnnl::error::wrap_c_api(status, "a product of matrices");
+  if (p.finish) p.finish(p.result.start, p.result.row, p.rows, p.columns, p.bias);
 }
 
 }  // namespace cornu
 
-// Whether products can be computed here.
-CORNU_EXPORT int cornu_has_products() { return cornu::amx::usable(); }
+// What products are faster here than others: 0 none, 1 those of float32, 2 of bfloat16 too.
+CORNU_EXPORT int cornu_products() { return cornu::widest() < 16 ? 0 : 1 + cornu::amx::usable(); }

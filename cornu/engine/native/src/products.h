@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "amx.h"
+#include "finish.h"
 
 namespace cornu {
 
@@ -14,7 +15,9 @@ struct Product {
   amx::FactorOf<Number> left, right;
   int64_t rows, columns, depth;
   amx::BlockOf<Number> result;
-  bool more = false;  // whether it is added to what is there; never for 16 bits
+  bool more = false;        // whether it is added to what is there; never for 16 bits
+  Finish finish = nullptr;  // what comes last, with this bias; never for 16 bits
+  const float* bias = nullptr;
 };
 
 // Products with one right side, which is packed once for all of them.

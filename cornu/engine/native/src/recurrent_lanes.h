@@ -5,70 +5,7 @@
 
 namespace WIDTH {
 
-#include "lanes.h"
-
-typedef int32_t Ints __attribute__((vector_size(LANES * 4)));
-
-// The first `count` numbers, and zeros where there are fewer than a vector holds.
-INLINE Vec load(const float* from, int64_t count) {
-  if (count >= LANES) return load(from);
-  Vec v = {};
-  for (int64_t i = 0; i < count; ++i) v[i] = from[i];
-  return v;
-}
-
-INLINE void store(float* to, Vec v, int64_t count) {
-  if (count >= LANES) return store(to, v);
-  for (int64_t i = 0; i < count; ++i) to[i] = v[i];
-}
-
-// ---------------------------------------------------------------- functions
-
-INLINE Vec within(Vec x, float most) {  // a NaN stays one
-  x = x > most ? fill(most) : x;
-  return x < -most ? fill(-most) : x;
-}
-
-// exp(x) - 1 = scale * part + (scale - 1), for x within 88.
-struct Exponential {
-  Vec scale, part;
-};
-
-// Cody and Waite's reduction to |r| <= log(2) / 2; the polynomial is a minimax fit of
-// (exp(r) - 1 - r) / r^2 there, which leaves 3e-9 of exp(r).
-INLINE Exponential exponential(Vec x) {
-  const float rounding = 12582912.0f;  // 1.5 * 2^23: what is added to it becomes a whole number
-  Vec shifted = x * 1.44269504f + rounding;
-  Vec n = shifted - rounding;
-  Vec r = x - n * 0.693145752f - n * 1.42860677e-6f;
-  Vec q = r * 1.381453988e-3f + 8.368745127e-3f;
-  q = q * r + 4.166839079e-2f;
-  q = q * r + 0.1666652040f;
-  q = q * r + 0.4999999343f;
-  Ints bits = (reinterpret_cast<Ints>(shifted) << 23) + 0x3f800000;
-  return {reinterpret_cast<Vec>(bits), q * r * r + r};
-}
-
-// 1 / x to 1 ulp, for x from 1e-30 to 1e38.
-INLINE Vec inverse(Vec x) {
-#if LANES == 16
-  Vec near = reinterpret_cast<Vec>(_mm512_maskz_rcp14_ps(0xffff, reinterpret_cast<__m512>(x)));
-  return near * (2.0f - x * near);  // a division of 16 numbers takes twice as long
-#else
-  return 1.0f / x;
-#endif
-}
-
-INLINE Vec sigmoid(Vec x) {
-  Exponential e = exponential(within(-x, 87.0f));
-  return inverse(1.0f + (e.scale * e.part + e.scale));
-}
-
-INLINE Vec tanh(Vec x) {
-  Exponential e = exponential(within(x + x, 20.0f));
-  Vec less = e.scale * e.part + (e.scale - 1.0f);
-  return less * inverse(less + 2.0f);
-}
+#include "exponential.h"
 
 // ---------------------------------------------------------------- products
 

@@ -1,4 +1,5 @@
-// Softmax, normalization of rows and GELU, and their slopes: each in one pass over memory.
+// Softmax, normalization of rows, GELU and binary crossentropy, and their slopes: each in one pass
+// over memory.
 //
 // A row is read from afar once and stays in the first cache for what is done with it again. XLA
 // makes loops of the same formulas that each go through memory, and writes sums out as rows.
@@ -26,6 +27,11 @@ struct Lanes {
                          float* dx, float* by_gamma, float* by_beta, int64_t, int64_t, int64_t n);
   void (*gelu)(const float* x, float* y, int64_t, int64_t);
   void (*gelu_back)(const float* x, const float* dy, float* dx, int64_t, int64_t);
+  void (*binary)(const float* p, const float* t, float least, float* y, int64_t, int64_t,
+                 int64_t n);
+  void (*binary_back)(const float* p, const float* t, const float* dy, float least, float* dp,
+                      int64_t, int64_t, int64_t n);
+  void (*gelu_again)(const float* x, const float* dy, float* y, float* dx, int64_t, int64_t);
 };
 
 #define EACH_WIDTH "rowwise_lanes.h"
@@ -40,9 +46,8 @@ constexpr int64_t BLOCK = 4096;  // numbers; threads share whole blocks, so that
 template <class F>
 ffi::Error over_numbers(ffi::ThreadPool& pool, int64_t count, F&& f) {
   return run(static_cast<double>(count), pool, [&] {
-    parallel((count + BLOCK - 1) / BLOCK, [&](int64_t begin, int64_t end) {
-      f(begin * BLOCK, std::min(count, end * BLOCK));
-    });
+    parallel((count + BLOCK - 1) / BLOCK,
+             [&](int64_t begin, int64_t end) { f(begin * BLOCK, std::min(count, end * BLOCK)); });
   });
 }
 
@@ -50,9 +55,8 @@ ffi::Error over_numbers(ffi::ThreadPool& pool, int64_t count, F&& f) {
 template <class F>
 ffi::Error over_rows(ffi::ThreadPool& pool, const Floats& x, F&& f) {
   const int64_t n = x.dimensions().back(), rows = n ? x.element_count() / n : 0;
-  return run(static_cast<double>(x.element_count()), pool, [&] {
-    parallel(rows, [&](int64_t begin, int64_t end) { f(begin, end, n); });
-  });
+  return run(static_cast<double>(x.element_count()), pool,
+             [&] { parallel(rows, [&](int64_t begin, int64_t end) { f(begin, end, n); }); });
 }
 
 ffi::Error Softmax(ffi::ThreadPool pool, Floats x, Out y) {
@@ -79,11 +83,32 @@ ffi::Error GeluBack(ffi::ThreadPool pool, Floats x, Floats dy, Out dx) {
   });
 }
 
+// GELU of x, and its slope times dy.
+ffi::Error GeluAgain(ffi::ThreadPool pool, Floats x, Floats dy, Out y, Out dx) {
+  return over_numbers(pool, x.element_count(), [&](int64_t begin, int64_t end) {
+    lanes().gelu_again(x.typed_data(), dy.typed_data(), y->typed_data(), dx->typed_data(), begin,
+                       end);
+  });
+}
+
 ffi::Error Normalize(ffi::ThreadPool pool, Floats x, Floats gamma, Floats beta, float epsilon,
                      Out y) {
   return over_rows(pool, x, [&](int64_t begin, int64_t end, int64_t n) {
     lanes().normalize(x.typed_data(), gamma.typed_data(), beta.typed_data(), epsilon,
                       y->typed_data(), begin, end, n);
+  });
+}
+
+ffi::Error Binary(ffi::ThreadPool pool, Floats p, Floats t, float least, Out y) {
+  return over_rows(pool, p, [&](int64_t begin, int64_t end, int64_t n) {
+    lanes().binary(p.typed_data(), t.typed_data(), least, y->typed_data(), begin, end, n);
+  });
+}
+
+ffi::Error BinaryBack(ffi::ThreadPool pool, Floats p, Floats t, Floats dy, float least, Out dp) {
+  return over_rows(pool, p, [&](int64_t begin, int64_t end, int64_t n) {
+    lanes().binary_back(p.typed_data(), t.typed_data(), dy.typed_data(), least, dp->typed_data(),
+                        begin, end, n);
   });
 }
 
@@ -130,25 +155,41 @@ ffi::Error NormalizeBack(ffi::ThreadPool pool, Floats x, Floats gamma, Floats dy
 }
 
 // As CORNU_HANDLER, but where vectors are too short to be worth it there is none.
-#define CORNU_WIDE_HANDLER(name, fn, ...) \
+#define CORNU_WIDE_HANDLER(name, fn, ...)        \
   XLA_FFI_DEFINE_HANDLER(name, fn, __VA_ARGS__); \
   const bool name##_added = widest() > 4 && add_handler(#name, (XLA_FFI_Handler*)name)
 
 CORNU_WIDE_HANDLER(cornu_softmax, Softmax,
                    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>());
-CORNU_WIDE_HANDLER(cornu_softmax_back, SoftmaxBack,
-                   ffi::Ffi::Bind()
-                       .Ctx<ffi::ThreadPool>()
-                       .Arg<Floats>()
-                       .Arg<Floats>()
-                       .Ret<Floats>());
+CORNU_WIDE_HANDLER(
+    cornu_softmax_back, SoftmaxBack,
+    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>().Ret<Floats>());
 CORNU_WIDE_HANDLER(cornu_gelu, Gelu,
                    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Ret<Floats>());
-CORNU_WIDE_HANDLER(cornu_gelu_back, GeluBack,
+CORNU_WIDE_HANDLER(
+    cornu_gelu_back, GeluBack,
+    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Floats>().Arg<Floats>().Ret<Floats>());
+CORNU_WIDE_HANDLER(cornu_binary, Binary,
                    ffi::Ffi::Bind()
                        .Ctx<ffi::ThreadPool>()
                        .Arg<Floats>()
                        .Arg<Floats>()
+                       .Attr<float>("least")
+                       .Ret<Floats>());
+CORNU_WIDE_HANDLER(cornu_binary_back, BinaryBack,
+                   ffi::Ffi::Bind()
+                       .Ctx<ffi::ThreadPool>()
+                       .Arg<Floats>()
+                       .Arg<Floats>()
+                       .Arg<Floats>()
+                       .Attr<float>("least")
+                       .Ret<Floats>());
+CORNU_WIDE_HANDLER(cornu_gelu_again, GeluAgain,
+                   ffi::Ffi::Bind()
+                       .Ctx<ffi::ThreadPool>()
+                       .Arg<Floats>()
+                       .Arg<Floats>()
+                       .Ret<Floats>()
                        .Ret<Floats>());
 CORNU_WIDE_HANDLER(cornu_normalize, Normalize,
                    ffi::Ffi::Bind()

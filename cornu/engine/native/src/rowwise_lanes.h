@@ -6,6 +6,9 @@ namespace WIDTH {
 
 #include "rowwise_parts.h"
 
+#include "logarithm.h"
+#include "normal.h"
+
 ISA static void softmax(const float* x, float* y, int64_t begin, int64_t end, int64_t n) {
   for (int64_t row = begin; row < end; ++row) softmax_row(x + row * n, y + row * n, n);
 }
@@ -106,32 +109,6 @@ ISA static void normalize_back(const float* x, const float* gamma, const float* 
 
 // ---------------------------------------------------------------- GELU
 
-// The normal distribution at x, and exp(-x * x / 2).
-//
-// As in Abramowitz & Stegun, 7.1.26: exp(-x * x / 2) times a polynomial of t = 1 / (1 + p * |x|) is
-// what lies beyond |x|; here of degree 8, fitted to leave 1e-8, and 3e-7 of the tail.
-struct Normal {
-  Vec below, power;
-};
-
-INLINE Normal normal(Vec x) {
-  Vec size = x < 0.0f ? -x : x;
-  size = size > 16.0f ? fill(16.0f) : size;
-  Vec t = inverse(1.0f + 0.3f * size);
-  Vec q = 0.036236287464893185f * t - 0.1592803524879807f;
-  q = q * t + 0.2094488698355795f;
-  q = q * t - 0.05606235632860145f;
-  q = q * t + 0.12956287360302754f;
-  q = q * t + 0.09968830163645373f;
-  q = q * t + 0.12077791644402577f;
-  q = q * t + 0.11962847030363842f;
-  Vec power = exp_below(-0.5f * size * size);
-  Vec beyond = power * (q * t);
-  return {x < 0.0f ? beyond : 1.0f - beyond, power};
-}
-
-INLINE Vec gelu(Vec x) { return x * normal(x).below; }
-
 INLINE Vec gelu_slope(Vec x) {
   Normal at = normal(x);
   return at.below + x * at.power * 0.3989422804014327f;  // 1 / sqrt(2 * pi)
@@ -152,7 +129,79 @@ ISA static void gelu_back(const float* x, const float* dy, float* dx, int64_t be
   }
 }
 
-const Lanes all = {softmax, softmax_back, normalize, normalize_back, gelu, gelu_back};
+// Makes GELU of x of x, and its slope times dy of dy.
+INLINE void gelu_and_slope(Vec& x, Vec& dy) {
+  const Normal at = normal(x);
+  dy = (at.below + x * at.power * 0.3989422804014327f) * dy;
+  x = x * at.below;
+}
+
+ISA static void gelu_again(const float* x, const float* dy, float* y, float* dx, int64_t begin,
+                           int64_t end) {
+  int64_t i = begin;
+  for (; i + LANES <= end; i += LANES) {
+    Vec a = load(x + i), b = load(dy + i);
+    gelu_and_slope(a, b);
+    store(y + i, a);
+    store(dx + i, b);
+  }
+  if (i < end) {
+    const int64_t left = end - i;
+    Vec a = load(x + i, left), b = load(dy + i, left);
+    gelu_and_slope(a, b);
+    store(y + i, a, left);
+    store(dx + i, b, left);
+  }
+}
+
+// ---------------------------------------------------------------- binary crossentropy
+
+// -t * log(p) - (1 - t) * log(1 - p) with p kept from `least` to 1 - `least`.
+INLINE Vec surprise(Vec p, Vec t, float least) {
+  Vec within = p < least ? fill(least) : p > 1.0f - least ? fill(1.0f - least) : p;
+  Vec rest = 1.0f - within;
+  Vec lost = 1.0f - rest - within;  // in rounding `rest`
+  Vec other = log_above(rest) + lost * inverse(rest);
+  return (within - within) - t * log_above(within) - (1.0f - t) * other;  // of NaN it is NaN
+}
+
+// Its slope by p.
+INLINE Vec surprise_slope(Vec p, Vec t, float least) {
+  Vec slope = (p - t) * inverse(p * (1.0f - p));
+  return p < least ? Vec{} : p > 1.0f - least ? Vec{} : slope;
+}
+
+// Means of rows.
+ISA static void binary(const float* p, const float* t, float least, float* y, int64_t begin,
+                       int64_t end, int64_t n) {
+  for (int64_t row = begin; row < end; ++row) {
+    const float *ps = p + row * n, *ts = t + row * n;
+    Vec sums = {};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) sums += surprise(load(ps + i), load(ts + i), least);
+    if (i < n) sums += first(surprise(load(ps + i, n - i), load(ts + i, n - i), least), n - i);
+    y[row] = total(sums) / n;
+  }
+}
+
+// The slope by p, of a slope dy for each row.
+ISA static void binary_back(const float* p, const float* t, const float* dy, float least, float* dp,
+                            int64_t begin, int64_t end, int64_t n) {
+  for (int64_t row = begin; row < end; ++row) {
+    const float *ps = p + row * n, *ts = t + row * n;
+    float* to = dp + row * n;
+    Vec factor = fill(dy[row] / n);
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+      store(to + i, surprise_slope(load(ps + i), load(ts + i), least) * factor);
+    if (i == n) continue;
+    Vec slope = surprise_slope(load(ps + i, n - i), load(ts + i, n - i), least);
+    store(to + i, slope * factor, n - i);
+  }
+}
+
+const Lanes all = {softmax, softmax_back, normalize,  normalize_back,
+                   gelu,    gelu_back,    binary, binary_back, gelu_again};
 
 #undef INLINE
 #undef UNROLL
