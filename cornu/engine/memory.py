@@ -35,7 +35,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 # of a number in /proc/self/pagemap: in memory or in swap; from a file, or shared
 HELD, OF_A_FILE = np.uint64(0b11 << 62), np.uint64(1 << 61)
 
-EVERY = 0.02  # seconds, while a step is compiled
+EVERY = 0.05  # seconds, while a step is compiled
 MOST = 600  # times: compiling that fails says nothing
 
 _DONE = threading.Event()  # set when a program has been compiled
@@ -56,11 +56,10 @@ def settle() -> None:
     for what in (MMAP_THRESHOLD, TRIM_THRESHOLD):
         tune(what, most)
     if "MALLOC_ARENA_MAX" not in os.environ:
-        # glibc has an arena for each thread, eight a core at most. What is free in one is of no use
-        # to another, and one of an arena's own pieces of 64 MB goes back to the system whenever all
-        # of it is free: in 4 of 9 processes 70,000 to 240,000 new pages in each `predict` of 10,000
-        # pictures by the MNIST CNN, in none of 9 with one arena.
-        tune(ARENA_MAX, 1)
+        # glibc has an arena for each thread, eight a core at most, and what is free in one is of no
+        # use to another. With a single one the threads that compile wait for each other: 0.49
+        # instead of 0.32 s for a small network.
+        tune(ARENA_MAX, 2)
     jax.monitoring.register_event_duration_secs_listener(_heard)
     unmap_code()
 
