@@ -82,4 +82,5 @@ def test_a_profile_names_what_a_step_is_made_of() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "steps of 256 rows" in done.stdout
-    assert "dot_general, backward" in done.stdout
+    products = ("cornu_product", "dot_general, backward")  # a kernel's where one is used, or XLA's
+    assert any(kind in done.stdout for kind in products)

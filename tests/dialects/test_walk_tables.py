@@ -173,6 +173,7 @@ def tables() -> dict[str, list[str]]:
 NO_TABLES = {
     *("backend_tensors.LARGE", "deferred.LOADING", "facades.GRAPH", "patches.ABSENT"),
     *("paths.PREFIXES", "tf_flags.FLAGS", "backend_function.KNOWN_OPTIONS"),
+    "io_utils.HDF5_OBJECT_HEADER_LIMIT",
 }
 """Names in capitals that are one object."""
 

@@ -125,16 +125,17 @@ void forward(const Shape& s, const float* x, const float* w, const float* bias, 
              float* y) {
   const Lanes& use = *lanes();
   float* packed = room(kPacked, POINTS * packed_plane(s.channels, s.filters, use.block));
-  parallel(s.channels, [&](int64_t begin, int64_t end) {
+  const auto spread_weights = [&](int64_t begin, int64_t end) {
     use.spread_weights(w, s.channels, s.filters, begin, end, packed);
-  });
+  };
   const Forward job{s, x, packed, bias, relu, y};
-  const int64_t most = at_once(s);
-  parallel(Tiles(s).count, [&](int64_t begin, int64_t end) {
+  const int64_t most = at_once(s), count = Tiles(s).count;
+  const auto multiply = [&](int64_t begin, int64_t end) {
     float* data = room(kData, POINTS * plane_of(most * s.channels));
     float* sums = room(kSums, POINTS * plane_of(most * s.filters));
     use.forward(job, begin, end, most, data, sums);
-  });
+  };
+  in_phases({{s.channels, part_of(s.channels), spread_weights}, {count, part_of(count), multiply}});
 }
 
 // A convolution as well: of the slopes, with the window turned round.
@@ -161,15 +162,16 @@ void weights(const Shape& s, const float* x, const float* dy, float* dw) {
   float* sums = room(kParts, threads() * size);
   std::vector<const float*> parts;
   for (int64_t i = 0; i < count; i += part_of(count)) parts.push_back(sums + parts.size() * size);
-  parallel(count, [&](int64_t begin, int64_t end) {
+  const auto multiply = [&](int64_t begin, int64_t end) {
     float* data = room(kData, POINTS * plane_of(most * s.channels));
     float* slopes = room(kSums, POINTS * plane_of(most * s.filters));
     float* part = sums + begin / part_of(count) * size;
     use.weights(s, x, dy, begin, end, most, data, slopes, part);
-  });
-  parallel(s.channels, [&](int64_t begin, int64_t end) {
+  };
+  const auto gather = [&](int64_t begin, int64_t end) {
     use.gather_weights(parts.data(), parts.size(), s.channels, s.filters, begin, end, dw);
-  });
+  };
+  in_phases({{count, part_of(count), multiply}, {s.channels, part_of(s.channels), gather}});
 }
 
 }  // namespace cornu::winograd
