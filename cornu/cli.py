@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import Any, NamedTuple, TextIO
 
+import cornu.engine.chain as chain
 import cornu.engine.sampling as sampling
 from cornu import __version__, engine, modernizing, running, saving, settings
 from cornu.errors import UsageError, UsageTypeError
@@ -55,6 +56,7 @@ def _facts() -> dict[str, dict[str, str]]:
             "cores": str(os.cpu_count()),
             "native kernels": engine.native_kernels(),
             "native sampling": sampling.described(),
+            "native chains": chain.described(),
             "compiled programs": _cache(),
         },
         "Settings": {

@@ -26,6 +26,8 @@ def test_info_tells_versions_engine_and_settings(capsys):
     assert rows["floatx"].strip() == "float32" and rows["engine"].strip() == "jax"
     for title in ("Versions", "Engine", "Settings"):
         assert title in shown.splitlines()
+    said = [line.split()[2].rstrip(":") for line in shown.splitlines() if "  native" in line]
+    assert len(said) == 3 and set(said) <= {"oneDNN", "in", "none"}
 
 
 def test_info_names_the_files_that_were_read(capsys, monkeypatch, tmp_path):

@@ -69,6 +69,15 @@ def available() -> bool:
     return _module() is not None
 
 
+def described() -> str:
+    """What is in use, or why nothing is."""
+    if available():
+        return "in use: rows of small networks are predicted without the engine"
+    if os.environ.get("CORNU_NATIVE") == "0":
+        return "none: CORNU_NATIVE=0"
+    return "none: they were not built when Cornu was installed"
+
+
 class Chain:
     """Links one after another. Their numbers are copied, and stay as they are.
 

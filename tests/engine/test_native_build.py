@@ -26,6 +26,7 @@ x = np.ones((1, 5, 5, 2), "float32")
 y = engine.conv(x, np.ones((3, 3, 2, 4), "float32"), (1, 1), "VALID", (1, 1), 1)
 assert (np.asarray(y) == 18).all()
 assert chain.available() == (sampling.described()[:6] == "in use")
+assert chain.described()[:6] == sampling.described()[:6]
 print(cornu.__file__, "|", engine.native_kernels(), "|", sampling.described()[:6])
 """
 NOT_BUILT = "none: they were not built when Cornu was installed"

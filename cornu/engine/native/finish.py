@@ -49,10 +49,11 @@ def number(activation: str) -> Any:
 
 def _along(y: Any, slope: Any, *of_bias: Any, activation: str) -> Any:
     slope = sum(of_bias, slope)
+    if activation == "linear":
+        return slope
     if activation == "relu":
         return cut(y, slope)
-    by = {"linear": 1, "sigmoid": y * (1 - y), "tanh": 1 - y * y}[activation]
-    return slope * by
+    return slope * (y * (1 - y) if activation == "sigmoid" else 1 - y * y)
 
 
 def _back(y: Any, dy: Any, total: bool, activation: str) -> list:
